@@ -1,0 +1,127 @@
+// The line protocol between the collector and a prober: one JSON object a line, in both directions.
+// docs/protocol.md describes it for people; this header is the only code that knows its field names.
+//
+// A prober parses what a hostile server sent and may have been taken over, so the collector treats every line as hostile:
+// lengths, counts, types, numbers and text are checked here, and a line that breaks a rule is an error, never a guess.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/error_class.h"
+#include "core/secret.h"
+
+namespace vitals::core {
+
+// Limits of the protocol; both sides keep them.
+constexpr std::size_t max_job_line = 64 * 1024;
+constexpr std::size_t max_result_line = 256 * 1024;
+constexpr std::size_t max_values = 4000;
+constexpr std::size_t max_checks = 64;
+constexpr std::size_t max_metric_name = 128;    // bytes
+constexpr std::size_t max_instance_name = 512;  // bytes
+constexpr std::size_t max_text = 1024;          // bytes: messages, details, remedies
+
+enum class JobKind {
+    poll,   // read the metrics
+    check,  // test the connection step by step (vitals.test_connection)
+};
+
+using Options = std::map<std::string, std::string, std::less<>>;
+
+// One piece of work for a prober.
+struct Job {
+    std::uint64_t id = 0;
+    JobKind kind = JobKind::poll;
+    std::string connector;               // "mssql", "local"
+    std::string target;                  // uuid of the server: key of the kept connection and of the predecessor sample
+    std::chrono::milliseconds deadline;  // for everything, from the moment the prober has read the line
+    std::chrono::seconds interval;       // the target's polling interval: bounds how old a predecessor may be
+    std::string host;
+    std::uint16_t port = 0;
+    std::string username;
+    Secret password;
+    Options options;                   // connector specific, for example "encrypt" -> "require"
+    std::vector<std::string> metrics;  // names wanted; empty means all
+};
+
+// Tells a prober that a target is gone or stopped: it closes the connection and forgets the predecessor sample.
+struct Forget {
+    std::string target;
+};
+
+using ProberCommand = std::variant<Job, Forget>;
+
+// One measured value. No value means: not known (first sample of a rate, restart, gap, no permission); never zero.
+struct Value {
+    std::string metric;
+    std::string instance;  // empty, or for example a disk or interface name
+    std::optional<double> value;
+};
+
+// One line of the preflight of vitals.test_connection.
+struct Check {
+    std::string check;
+    bool ok = false;
+    std::string detail;
+    std::string remedy;  // empty where there is nothing to do
+};
+
+struct Failure {
+    ErrorClass error_class = ErrorClass::internal;
+    int number = 0;  // the server's own error number, 0 where there is none
+    std::string message;
+};
+
+enum class Outcome {
+    ok,       // everything that was asked was read
+    partial,  // connected, but something could not be read; failure says what
+    failed,   // nothing was read; failure says why
+};
+
+struct Result {
+    std::uint64_t job = 0;
+    Outcome outcome = Outcome::failed;
+    std::optional<Failure> failure;           // set unless ok
+    double duration_ms = 0;                   // wall time of the poll in the prober
+    std::optional<double> interval_ms;        // what the rates were computed over, by the target's clock
+    std::vector<Value> values;                // kind poll
+    std::vector<Check> checks;                // kind check
+    std::map<std::string, std::string> facts; // about the target: "version", "edition", "encrypted", "clock_skew_ms" …
+};
+
+// First line of every prober.
+struct Hello {
+    std::string version;  // must equal the collector's own
+    std::vector<std::string> sandbox_missing;  // what the kernel did not offer, for example "landlock"
+};
+
+using ProberReport = std::variant<Hello, Result>;
+
+// A line that breaks the protocol. what() says which rule, without repeating the line.
+class WireError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// Each returns one line without the newline. Text that is too long is cut at a character boundary, invalid UTF-8 and
+// NUL are replaced, values that are not finite become null: what is encoded here always parses there.
+std::string encode(const Job& job);
+std::string encode(const Forget& forget);
+std::string encode(const Result& result);
+std::string encode(const Hello& hello);
+
+// Throw WireError for whatever does not follow the protocol, also for unknown fields.
+ProberCommand parse_command(std::string_view line);
+ProberReport parse_report(std::string_view line);
+
+}  // namespace vitals::core
