@@ -5,3 +5,6 @@
 CORE_SOURCES += src/core/error_class.cpp
 CORE_SOURCES += src/core/line_buffer.cpp
 CORE_SOURCES += src/core/wire.cpp
+
+UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
+UNIT_TEST_SOURCES += test/unit/wire_test.cpp

@@ -2,7 +2,7 @@
 // accident, so that clear text lives no longer than the one job it was opened for.
 #pragma once
 
-#include <strings.h>
+#include <cstring>
 
 #include <string>
 #include <string_view>

@@ -1,8 +1,9 @@
 // The line protocol between the collector and a prober: one JSON object a line, in both directions.
 // docs/protocol.md describes it for people; this header is the only code that knows its field names.
 //
-// A prober parses what a hostile server sent and may have been taken over, so the collector treats every line as hostile:
-// lengths, counts, types, numbers and text are checked here, and a line that breaks a rule is an error, never a guess.
+// A prober parses what a hostile server sent and may have been taken over, so the collector treats every line as
+// hostile: lengths, counts, types, numbers and text are checked here, and a line that breaks a rule is an error, never
+// a guess.
 #pragma once
 
 #include <chrono>
@@ -91,17 +92,17 @@ enum class Outcome {
 struct Result {
     std::uint64_t job = 0;
     Outcome outcome = Outcome::failed;
-    std::optional<Failure> failure;           // set unless ok
-    double duration_ms = 0;                   // wall time of the poll in the prober
-    std::optional<double> interval_ms;        // what the rates were computed over, by the target's clock
-    std::vector<Value> values;                // kind poll
-    std::vector<Check> checks;                // kind check
-    std::map<std::string, std::string> facts; // about the target: "version", "edition", "encrypted", "clock_skew_ms" …
+    std::optional<Failure> failure;            // set unless ok
+    double duration_ms = 0;                    // wall time of the poll in the prober
+    std::optional<double> interval_ms;         // what the rates were computed over, by the target's clock
+    std::vector<Value> values;                 // kind poll
+    std::vector<Check> checks;                 // kind check
+    std::map<std::string, std::string> facts;  // about the target: "version", "edition", "encrypted", "clock_skew_ms" …
 };
 
 // First line of every prober.
 struct Hello {
-    std::string version;  // must equal the collector's own
+    std::string version;                       // must equal the collector's own
     std::vector<std::string> sandbox_missing;  // what the kernel did not offer, for example "landlock"
 };
 

@@ -1,8 +1,8 @@
 // What every kind of target (SQL Server, local host, later SNMP, SSH, WinRM, ping) implements.
 //
-// A connector is stateless and shared by all threads. What must outlive one poll of one target (the kept connection, the
-// predecessor sample that rates are computed from) lives in a Session. The prober keeps one session per target uuid and
-// never runs two jobs of one target at a time, so a session needs no lock.
+// A connector is stateless and shared by all threads. What must outlive one poll of one target (the kept connection,
+// the predecessor sample that rates are computed from) lives in a Session. The prober keeps one session per target uuid
+// and never runs two jobs of one target at a time, so a session needs no lock.
 #pragma once
 
 #include <memory>

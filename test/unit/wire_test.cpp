@@ -1,0 +1,163 @@
+// The line protocol: what is encoded parses to the same, and what breaks a rule is refused.
+#include "core/wire.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace vitals::core {
+namespace {
+
+Job sample_job() {
+    Job job;
+    job.id = 17;
+    job.kind = JobKind::check;
+    job.connector = "mssql";
+    job.target = "8d7ad3c6-5a36-4d92-a9a4-6b4aa0e1a111";
+    job.deadline = std::chrono::milliseconds{5000};
+    job.interval = std::chrono::seconds{60};
+    job.host = "sql01.corp.example";
+    job.port = 1433;
+    job.username = "vitals";
+    job.password = Secret("p\"w\\\u00fc");
+    job.options = {{"encrypt", "require"}};
+    job.metrics = {"cpu_percent"};
+    return job;
+}
+
+Result sample_result() {
+    Result result;
+    result.job = 17;
+    result.outcome = Outcome::partial;
+    result.failure = Failure{ErrorClass::permission, 300, "VIEW SERVER STATE permission was denied"};
+    result.duration_ms = 12.5;
+    result.interval_ms = 60000;
+    result.values = {
+        {"cpu_percent", "", 42.0}, {"disk_used_percent", "/", 10.5}, {"batch_requests_sec", "", std::nullopt}};
+    result.facts = {{"version", "16.0"}};
+    return result;
+}
+
+TEST(Wire, JobRoundTrip) {
+    const auto command = parse_command(encode(sample_job()));
+    const auto& job = std::get<Job>(command);
+    EXPECT_EQ(job.id, 17U);
+    EXPECT_EQ(job.kind, JobKind::check);
+    EXPECT_EQ(job.password.reveal(), "p\"w\\\u00fc");
+    EXPECT_EQ(job.options.at("encrypt"), "require");
+    EXPECT_EQ(job.port, 1433);
+    EXPECT_EQ(job.metrics, std::vector<std::string>{"cpu_percent"});
+}
+
+TEST(Wire, ForgetRoundTrip) {
+    const auto command = parse_command(encode(Forget{"abc"}));
+    EXPECT_EQ(std::get<Forget>(command).target, "abc");
+}
+
+TEST(Wire, ResultRoundTrip) {
+    const auto report = parse_report(encode(sample_result()));
+    const auto& result = std::get<Result>(report);
+    EXPECT_EQ(result.outcome, Outcome::partial);
+    EXPECT_EQ(result.failure->error_class, ErrorClass::permission);
+    EXPECT_EQ(result.failure->number, 300);
+    ASSERT_EQ(result.values.size(), 3U);
+    EXPECT_EQ(result.values[1].instance, "/");
+    EXPECT_DOUBLE_EQ(*result.values[1].value, 10.5);
+    EXPECT_FALSE(result.values[2].value);
+    EXPECT_DOUBLE_EQ(*result.interval_ms, 60000);
+    EXPECT_EQ(result.facts.at("version"), "16.0");
+}
+
+TEST(Wire, ChecksRoundTrip) {
+    Result result;
+    result.outcome = Outcome::ok;
+    result.checks = {{"tls", true, "TLS 1.2", ""},
+                     {"permission", false, "denied", "GRANT VIEW SERVER STATE TO [vitals]"}};
+    const auto report = parse_report(encode(result));
+    const auto& parsed = std::get<Result>(report);
+    ASSERT_EQ(parsed.checks.size(), 2U);
+    EXPECT_TRUE(parsed.checks[0].ok);
+    EXPECT_EQ(parsed.checks[1].remedy, "GRANT VIEW SERVER STATE TO [vitals]");
+}
+
+TEST(Wire, HelloRoundTrip) {
+    const auto report = parse_report(encode(Hello{"0.1.0", {"landlock"}}));
+    EXPECT_EQ(std::get<Hello>(report).sandbox_missing, std::vector<std::string>{"landlock"});
+}
+
+TEST(Wire, WhatIsEncodedAlwaysParses) {
+    Result result = sample_result();
+    result.duration_ms = std::numeric_limits<double>::quiet_NaN();
+    result.values[0].value = std::numeric_limits<double>::infinity();
+    result.failure->message = std::string("bad\0utf8 \xff\xfe ", 13) + std::string(5000, 'x') + "\r\nHeader: y";
+    result.facts["k"] = std::string(max_text - 1, 'x') + "\u00fc";
+    const auto report = parse_report(encode(result));
+    const auto& parsed = std::get<Result>(report);
+    EXPECT_FALSE(parsed.values[0].value);
+    EXPECT_EQ(parsed.duration_ms, 0);
+    EXPECT_EQ(parsed.failure->message.find('\n'), std::string::npos);
+    EXPECT_LE(parsed.failure->message.size(), max_text);
+    EXPECT_EQ(parsed.facts.at("k").substr(0, max_text - 1), std::string(max_text - 1, 'x'));
+}
+
+class BadReport : public testing::TestWithParam<const char*> {};
+
+TEST_P(BadReport, IsRefused) {
+    EXPECT_THROW(parse_report(GetParam()), WireError);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Wire, BadReport,
+    testing::Values("", "x", "[]", "{}", "42", "{\"job\":1}", "{\"job\":-1,\"outcome\":\"ok\",\"duration_ms\":1}",
+                    "{\"job\":1.5,\"outcome\":\"ok\",\"duration_ms\":1}",
+                    "{\"job\":18446744073709551616,\"outcome\":\"ok\",\"duration_ms\":1}",
+                    "{\"job\":1,\"outcome\":\"fine\",\"duration_ms\":1}",
+                    "{\"job\":1,\"outcome\":\"failed\",\"duration_ms\":1}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"error\":{\"class\":\"login\",\"number\":1,"
+                    "\"message\":\"\"}}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":-1}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1e999}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"tenant\":\"other\"}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":{}}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\"]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"\",1]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",\"1\"]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1],[\"a\",2]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1e999]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\\u0000b\",1]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":1}}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1} trailing",
+                    "{\"hello\":\"someone\",\"version\":\"1\",\"sandbox_missing\":[]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[[[[[[[[[[[1]]]]]]]]]]]]}"));
+
+TEST(Wire, InvalidUtf8IsRefused) {
+    EXPECT_THROW(parse_report("{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":\"\xff\"}}"),
+                 WireError);
+}
+
+TEST(Wire, LongLineIsRefused) {
+    EXPECT_THROW(parse_report(std::string(max_result_line + 1, ' ')), WireError);
+}
+
+TEST(Wire, TooManyValuesAreRefused) {
+    Result result;
+    result.outcome = Outcome::ok;
+    for (std::size_t i = 0; i <= max_values; ++i)
+        result.values.push_back({"m" + std::to_string(i), "", 1.0});
+    EXPECT_THROW(parse_report(encode(result)), WireError);
+}
+
+TEST(Wire, JobDefaultsForByHandUse) {
+    const auto command = parse_command("{\"job\":1,\"connector\":\"local\"}");
+    const auto& job = std::get<Job>(command);
+    EXPECT_EQ(job.kind, JobKind::poll);
+    EXPECT_EQ(job.deadline.count(), 5000);
+    EXPECT_EQ(job.interval.count(), 60);
+}
+
+TEST(Wire, JobWithUnknownFieldIsRefused) {
+    EXPECT_THROW(parse_command("{\"job\":1,\"connector\":\"local\",\"passwrd\":\"x\"}"), WireError);
+}
+
+}  // namespace
+}  // namespace vitals::core
