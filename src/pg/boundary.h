@@ -49,8 +49,8 @@ void describe_current_exception(ErrorFields& error) noexcept;
 
 }  // namespace detail
 
-// Calls code of the server. The callable must hold nothing that needs a destructor and must not throw: it may be left by
-// longjmp. After a ServerError the transaction is to be aborted, as always in the server.
+// Calls code of the server. The callable must hold nothing that needs a destructor and must not throw: it may be left
+// by longjmp. After a ServerError the transaction is to be aborted, as always in the server.
 template <typename F>
 auto call(F&& function) {
     using Returned = std::invoke_result_t<F&>;

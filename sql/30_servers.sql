@@ -1,0 +1,305 @@
+-- Adding servers and switching their collection on and off. All of it acts on the caller's tenant, with the caller's own
+-- rights on the tenant's tables.
+
+-- A server of the caller's tenant, by name or by uuid as text. Not found and another tenant's look the same.
+CREATE FUNCTION vitals.find_server(server text) RETURNS uuid
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    found_id uuid;
+BEGIN
+    EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1 OR s.id::text = lower($1)
+                    ORDER BY s.name = $1 DESC LIMIT 1', tenant.schema_name)
+        INTO found_id USING server;
+    IF found_id IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'PT404',
+            MESSAGE = 'server not found',
+            DETAIL = format('No server %s in tenant "%s".', coalesce(quote_literal(server), 'NULL'), tenant.name),
+            HINT = 'vitals.collection_status lists the servers.';
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION vitals.find_server(text) IS
+'Id of a server of the caller''s tenant, given its name or its id as text. Error: PT404 not found.';
+
+CREATE FUNCTION vitals.check_metrics(metrics text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    unknown_metric text;
+    known text;
+BEGIN
+    IF array_position(metrics, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'metric name must not be null';
+    END IF;
+    EXECUTE format('SELECT m FROM unnest($1) AS m WHERE m <> ''*'' AND NOT EXISTS
+                    (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1', tenant.schema_name)
+        INTO unknown_metric USING metrics;
+    IF unknown_metric IS NOT NULL THEN
+        EXECUTE format('SELECT string_agg(t.name, '', '' ORDER BY t.name) FROM %I.metric_types AS t', tenant.schema_name) INTO known;
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'unknown metric',
+            DETAIL = format('There is no metric "%s".', unknown_metric),
+            HINT = format('Known metrics are %s; * stands for all.', known);
+    END IF;
+    RETURN to_jsonb(metrics);
+END
+$$;
+COMMENT ON FUNCTION vitals.check_metrics(text[]) IS
+'The names as a JSON array, if each is a metric of the caller''s tenant or *. Errors: 22023 unknown metric, 22004 NULL.';
+
+CREATE FUNCTION vitals.check_options(connector text, options jsonb) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    allowed text[] := (SELECT c.options FROM vitals.connectors AS c WHERE c.name = connector);
+    wrong_key text;
+BEGIN
+    IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'options must be a JSON object';
+    END IF;
+    SELECT o.key INTO wrong_key FROM jsonb_each(options) AS o
+    WHERE o.key <> ALL (allowed) OR jsonb_typeof(o.value) NOT IN ('string', 'number', 'boolean') LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid connector option',
+            DETAIL = format('Connector "%s" does not take option "%s" with such a value.', connector, wrong_key),
+            HINT = CASE WHEN allowed = '{}' THEN 'This connector has no options.'
+                        ELSE format('Options are %s, each a text, number or boolean.', array_to_string(allowed, ', ')) END;
+    END IF;
+    IF connector = 'mssql' AND options ? 'encrypt'
+        AND coalesce(options ->> 'encrypt', '') NOT IN ('require', 'request', 'off', 'strict') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid connector option',
+            DETAIL = format('Option "encrypt" is "%s".', options ->> 'encrypt'),
+            HINT = 'It is require (the default), request or off.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.check_options(text, jsonb) IS 'Raises 22023 unless the options are ones that the connector takes.';
+
+CREATE FUNCTION vitals.approve_server(server_id uuid, tenant_key integer, connector text) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO vitals.trusted_servers (server_id, tenant_key) VALUES (server_id, tenant_key);
+END
+$$;
+COMMENT ON FUNCTION vitals.approve_server(uuid, integer, text) IS
+'Lets the collector poll a server whose connector only a superuser may use. Called by vitals.add_server.';
+
+CREATE FUNCTION vitals.set_credential(server text, username text, password text) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    found_id uuid := vitals.find_server(server);
+    credential uuid;
+BEGIN
+    IF username IS NULL OR length(username) NOT BETWEEN 1 AND 256 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'username must have between 1 and 256 characters';
+    END IF;
+    EXECUTE format('SELECT s.credential_id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name) INTO credential USING found_id;
+    IF credential IS NULL THEN
+        credential := gen_random_uuid();
+        EXECUTE format('INSERT INTO %I.credentials (id, username) VALUES ($1, $2)', tenant.schema_name) USING credential, username;
+        EXECUTE format('UPDATE %I.servers SET credential_id = $1 WHERE id = $2', tenant.schema_name) USING credential, found_id;
+    END IF;
+    EXECUTE format('UPDATE %I.credentials SET username = $2, sealed_password = $3 WHERE id = $1', tenant.schema_name)
+        USING credential, username,
+            CASE WHEN password IS NOT NULL THEN vitals.seal_secret(tenant.id, credential, password) END;
+    PERFORM vitals.notify_collector();
+END
+$$;
+COMMENT ON FUNCTION vitals.set_credential(text, text, text) IS
+'Sets the login of a server. The password is encrypted at once, for the collector alone; nothing in SQL can read it back. Errors: PT404 server not found, PT503 no collector has started yet.';
+
+CREATE FUNCTION vitals.add_server(
+    name text,
+    host text DEFAULT NULL,
+    port integer DEFAULT NULL,
+    connector text DEFAULT 'mssql',
+    username text DEFAULT NULL,
+    password text DEFAULT NULL,
+    options jsonb DEFAULT '{}',
+    metrics text[] DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    kind vitals.connectors;
+    new_id uuid := gen_random_uuid();
+    inserted bigint;
+BEGIN
+    IF name IS NULL OR length(name) NOT BETWEEN 1 AND 200 OR name ~ '[[:cntrl:]]' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid server name',
+            HINT = 'A name has between 1 and 200 characters and no control characters.';
+    END IF;
+    SELECT c.* INTO kind FROM vitals.connectors AS c WHERE c.name = connector;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'unknown connector',
+            DETAIL = format('There is no connector %s.', coalesce(quote_literal(connector), 'NULL')),
+            HINT = format('Connectors are %s.', (SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM vitals.connectors AS c));
+    END IF;
+    IF kind.needs_superuser AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'permission denied for connector',
+            DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
+    END IF;
+    IF kind.needs_host AND (host IS NULL OR length(host) NOT BETWEEN 1 AND 255 OR host !~ '^[A-Za-z0-9._:\\[\]%-]+$') THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid host',
+            DETAIL = format('Got %s.', coalesce(quote_literal(host), 'NULL')),
+            HINT = 'Give a host name or an address, for example host => ''sql01.corp.example''; the port is an argument of its own.';
+    END IF;
+    IF port NOT BETWEEN 1 AND 65535 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'port must be between 1 and 65535',
+            DETAIL = format('Got %s.', port),
+            HINT = format('The default is %s.', kind.default_port);
+    END IF;
+    IF password IS NOT NULL AND username IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'password given without username';
+    END IF;
+    PERFORM vitals.check_options(connector, options);
+
+    EXECUTE format('INSERT INTO %I.servers (id, name, connector, host, port, options) VALUES ($1, $2, $3, $4, $5, $6)
+                    ON CONFLICT (name) DO NOTHING', tenant.schema_name)
+        USING new_id, name, connector, host, coalesce(port, kind.default_port), options;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF inserted = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = 'server already exists',
+            DETAIL = format('Tenant "%s" has a server named "%s".', tenant.name, name);
+    END IF;
+    EXECUTE format('INSERT INTO %I.collection_config (server_id) VALUES ($1)', tenant.schema_name) USING new_id;
+    IF metrics IS NOT NULL THEN
+        EXECUTE format('UPDATE %I.collection_config SET metrics_enabled = $2 WHERE server_id = $1', tenant.schema_name)
+            USING new_id, vitals.check_metrics(metrics);
+    END IF;
+    IF kind.needs_superuser THEN
+        PERFORM vitals.approve_server(new_id, tenant.tenant_key, connector);
+    END IF;
+    IF username IS NOT NULL THEN
+        PERFORM vitals.set_credential(new_id::text, username, password);
+    END IF;
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed.';
+
+CREATE TYPE vitals.collection_setting AS (
+    server_id uuid,
+    interval_seconds integer,
+    enabled boolean,
+    metrics_enabled text[],
+    last_collected_at timestamptz
+);
+COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
+
+CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    setting vitals.collection_setting;
+BEGIN
+    EXECUTE format(
+        'SELECT c.server_id, c.interval_seconds, c.enabled,
+                ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m), st.last_collected_at
+         FROM %1$I.collection_config AS c
+         JOIN %1$I.servers AS s ON s.id = c.server_id
+         LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
+         WHERE c.server_id = $1', tenant.schema_name)
+        INTO setting USING vitals.find_server(server);
+    RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.collection_config_get(text) IS
+'How a server (name or id) is collected. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.collection_config_put(
+    server text,
+    interval_seconds integer DEFAULT NULL,
+    enabled boolean DEFAULT NULL,
+    metrics_enabled text[] DEFAULT NULL
+) RETURNS vitals.collection_setting
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+BEGIN
+    IF interval_seconds NOT BETWEEN 30 AND 3600 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'interval_seconds must be between 30 and 3600',
+            DETAIL = format('Got %s.', interval_seconds),
+            HINT = 'The default is 60.';
+    END IF;
+    EXECUTE format(
+        'UPDATE %I.collection_config AS c
+         SET interval_seconds = coalesce($2, c.interval_seconds), enabled = coalesce($3, c.enabled),
+             metrics_enabled = coalesce($4, c.metrics_enabled)
+         WHERE c.server_id = $1', tenant.schema_name)
+        USING vitals.find_server(server), interval_seconds, enabled,
+            CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics(metrics_enabled) END;
+    PERFORM vitals.notify_collector();
+    RETURN vitals.collection_config_get(server);
+END
+$$;
+COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
+'Changes what is given (not NULL) of how a server is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, PT404 server not found.';
+
+CREATE FUNCTION vitals.collection_start(server text) RETURNS vitals.collection_setting
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM vitals.require_collector();
+    RETURN vitals.collection_config_put(server, enabled => true);
+END
+$$;
+COMMENT ON FUNCTION vitals.collection_start(text) IS
+'Switches the collection of a server on: the first poll follows the commit at once, then one every interval. Nothing changes if it is on. Errors: PT404 server not found, PT503 the collector cannot run.';
+
+CREATE FUNCTION vitals.collection_stop(server text) RETURNS vitals.collection_setting
+LANGUAGE sql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT vitals.collection_config_put(server, enabled => false)
+$$;
+COMMENT ON FUNCTION vitals.collection_stop(text) IS
+'Switches the collection of a server off. A poll that is running ends and is stored. Nothing changes if it is off. Error: PT404 server not found.';

@@ -1,0 +1,67 @@
+-- What users look at. Each view reads the schema of the caller's tenant, with the caller's rights.
+
+CREATE FUNCTION vitals.latest_metrics_rows()
+RETURNS TABLE (server text, metric text, instance text, value numeric, unit text, collected_at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT s.name, t.name, r.instance, round(l.value::numeric, t.scale), t.unit, l.collected_at::timestamptz
+         FROM %1$I.server_latest AS l
+         JOIN %1$I.servers AS s USING (server_key)
+         JOIN %1$I.series AS r USING (series_key)
+         JOIN %1$I.metric_types AS t USING (metric_key)
+         ORDER BY s.name, t.name, r.instance', (vitals.tenant_of_caller()).schema_name);
+END
+$$;
+COMMENT ON FUNCTION vitals.latest_metrics_rows() IS 'Rows of the view vitals.latest_metrics.';
+
+CREATE VIEW vitals.latest_metrics AS
+SELECT l.server, l.metric, l.instance, l.value, l.unit, l.collected_at FROM vitals.latest_metrics_rows() AS l;
+COMMENT ON VIEW vitals.latest_metrics IS 'The newest value of every metric of every server of your tenant.';
+COMMENT ON COLUMN vitals.latest_metrics.instance IS 'What of the server was measured, for example a disk; empty for the server as a whole.';
+COMMENT ON COLUMN vitals.latest_metrics.value IS
+'NULL where it is not known: first sample of a rate, restart of the server, gap, no permission. Never 0 instead.';
+COMMENT ON COLUMN vitals.latest_metrics.collected_at IS 'When it was collected: look here before trusting a value of a server that is offline.';
+
+CREATE FUNCTION vitals.collection_status_rows()
+RETURNS TABLE (
+    server text, connector text, enabled boolean, interval_seconds integer, status text, state text, next_due_at timestamptz,
+    lag interval, last_collected_at timestamptz, duration interval, consecutive_failures integer, error_class text,
+    last_error text, last_error_at timestamptz, facts jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        'SELECT s.name, s.connector, c.enabled, c.interval_seconds, coalesce(st.status, ''unknown''),
+                CASE WHEN NOT c.enabled THEN ''stopped''
+                     WHEN NOT vitals.collector_running() THEN ''no collector''
+                     WHEN st.next_due_at IS NULL THEN ''waiting''
+                     WHEN st.next_due_at < clock_timestamp() - interval ''10 seconds'' THEN ''overdue''
+                     ELSE ''scheduled'' END,
+                CASE WHEN c.enabled THEN st.next_due_at END, st.lag_ms * interval ''1 millisecond'', st.last_collected_at,
+                st.duration_ms * interval ''1 millisecond'', coalesce(st.consecutive_failures, 0), st.last_error_class, st.last_error,
+                st.last_error_at, st.facts
+         FROM %1$I.servers AS s
+         LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
+         LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
+         ORDER BY s.name', (vitals.tenant_of_caller()).schema_name);
+END
+$$;
+COMMENT ON FUNCTION vitals.collection_status_rows() IS 'Rows of the view vitals.collection_status.';
+
+CREATE VIEW vitals.collection_status AS
+SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag, c.last_collected_at,
+    c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
+FROM vitals.collection_status_rows() AS c;
+COMMENT ON VIEW vitals.collection_status IS 'How the collection of every server of your tenant is going.';
+COMMENT ON COLUMN vitals.collection_status.status IS
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+COMMENT ON COLUMN vitals.collection_status.state IS
+'stopped: collection is off; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
+COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
+COMMENT ON COLUMN vitals.collection_status.error_class IS 'Class of the last poll''s error, for example login; NULL after a good poll.';
+COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed last, also if the newest did not.';
+COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';

@@ -1,0 +1,55 @@
+-- What SQL says to the collector.
+
+CREATE FUNCTION vitals.notify_collector() RETURNS void
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_notify_collector';
+COMMENT ON FUNCTION vitals.notify_collector() IS
+'Tells the collector at commit that the configuration changed; without it a change is noticed within vitals.reload_interval.';
+
+CREATE FUNCTION vitals.collector_running() RETURNS boolean
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_collector_running';
+COMMENT ON FUNCTION vitals.collector_running() IS 'Whether a collector serves this database.';
+
+CREATE FUNCTION vitals.require_collector() RETURNS void
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_require_collector';
+COMMENT ON FUNCTION vitals.require_collector() IS
+'Raises PT503 with the line to add to postgresql.conf where the module was not loaded at the server''s start.';
+
+CREATE FUNCTION vitals.refuse_in_extension_script() RETURNS void
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_refuse_in_extension_script';
+COMMENT ON FUNCTION vitals.refuse_in_extension_script() IS
+'Raises an error inside CREATE or ALTER EXTENSION: what a tenant owns would become a member of the extension, and dumps would leave it out.';
+
+CREATE FUNCTION vitals.seal_secret(tenant_id uuid, credential_id uuid, secret text) RETURNS bytea
+LANGUAGE c VOLATILE STRICT
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_seal_secret';
+COMMENT ON FUNCTION vitals.seal_secret(uuid, uuid, text) IS
+'Encrypts a secret with the cluster''s public key (libsodium sealed box), bound to a tenant and a credential: opened for any other it is refused. Errors: 22023 longer than 1000 bytes, PT503 no collector has started yet.';
+
+CREATE FUNCTION vitals.prober_rows(
+    OUT tenant_key integer, OUT pid integer, OUT started_at timestamptz, OUT restarts integer, OUT in_flight integer,
+    OUT polls_lost bigint, OUT last_exit text, OUT last_exit_at timestamptz)
+RETURNS SETOF record
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_prober_rows';
+COMMENT ON FUNCTION vitals.prober_rows() IS 'The probers of this database''s collector, from shared memory.';
+
+CREATE VIEW vitals.probers WITH (security_barrier) AS
+SELECT t.name AS tenant, p.pid, p.started_at, p.restarts, p.in_flight, p.polls_lost, p.last_exit, p.last_exit_at
+FROM vitals.prober_rows() AS p
+JOIN vitals.tenant_registry AS t USING (tenant_key)
+WHERE pg_catalog.pg_has_role(t.role, 'MEMBER');
+COMMENT ON VIEW vitals.probers IS 'The program that polls each of your tenants'' servers.';
+COMMENT ON COLUMN vitals.probers.pid IS 'Its process id; NULL while none runs.';
+COMMENT ON COLUMN vitals.probers.restarts IS 'How often it was replaced since the collector started.';
+COMMENT ON COLUMN vitals.probers.polls_lost IS 'Polls that were in flight when a prober ended.';
+COMMENT ON COLUMN vitals.probers.last_exit IS 'Why the last one ended, for example: killed by signal 11.';

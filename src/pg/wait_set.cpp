@@ -1,0 +1,74 @@
+#include "pg/wait_set.h"
+
+#include <array>
+
+#include "pg/boundary.h"
+#include "pg/pg.h"
+
+namespace vitals::pg {
+
+namespace {
+
+constexpr std::size_t events_at_once = 64;
+
+WaitEventSet* create_set(int size) {
+#if PG_VERSION_NUM >= 170000
+    return CreateWaitEventSet(nullptr, size);
+#else
+    return CreateWaitEventSet(TopMemoryContext, size);
+#endif
+}
+
+// A set cannot forget a socket again, so it is made anew each time: a few microseconds, against a wait of milliseconds.
+int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms, WaitEvent* events) {
+    WaitEventSet* set = create_set(static_cast<int>(count) + 2);
+    int ready = 0;
+    PG_TRY();
+    {
+        AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
+        AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
+        for (std::size_t i = 0; i < count; ++i) {
+            const uint32 flags = sockets[i].write ? (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE) : WL_SOCKET_READABLE;
+            AddWaitEventToSet(set, flags, sockets[i].fd, nullptr, const_cast<SocketInterest*>(&sockets[i]));
+        }
+        ready = WaitEventSetWait(set, timeout_ms, events, events_at_once, PG_WAIT_EXTENSION);
+    }
+    PG_FINALLY();
+    { FreeWaitEventSet(set); }
+    PG_END_TRY();
+    return ready;
+}
+
+void answer_interrupts() {
+    ResetLatch(MyLatch);
+    // pg_cancel_backend() aims at a statement, and there is none: it must not end the collector.
+    QueryCancelPending = false;
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+    }
+}
+
+}  // namespace
+
+std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most) {
+    std::array<WaitEvent, events_at_once> events{};
+    const SocketInterest* first = sockets.data();
+    const std::size_t count = sockets.size();
+    const long timeout_ms = static_cast<long>(most.count());
+    const int ready = call([&] { return wait_once(first, count, timeout_ms, events.data()); });
+
+    std::vector<SocketReady> found;
+    for (int i = 0; i < ready; ++i) {
+        const WaitEvent& event = events.at(i);
+        if (event.user_data == nullptr) continue;
+        found.push_back({.index = static_cast<std::size_t>(static_cast<SocketInterest*>(event.user_data) - first),
+                         .readable = (event.events & WL_SOCKET_READABLE) != 0,
+                         .writable = (event.events & WL_SOCKET_WRITEABLE) != 0});
+    }
+    call([] { answer_interrupts(); });
+    return found;
+}
+
+}  // namespace vitals::pg

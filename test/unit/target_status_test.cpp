@@ -1,0 +1,79 @@
+// Which outcome leads to which status, and how long a prober waits before it is started again.
+#include "core/target_status.h"
+
+#include <gtest/gtest.h>
+
+#include "core/backoff.h"
+#include "core/poll_record.h"
+
+namespace vitals::core {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(TargetStatus, ANeverReachedTargetIsOfflineWithItsFirstFailure) {
+    const auto health = after_poll({}, Outcome::failed, 3);
+    EXPECT_EQ(health.status, TargetStatus::offline);
+    EXPECT_EQ(health.consecutive_failures, 1);
+}
+
+TEST(TargetStatus, AReachedTargetIsOfflineAfterSeveralFailures) {
+    auto health = after_poll({}, Outcome::ok, 2);
+    EXPECT_EQ(health.status, TargetStatus::online);
+    health = after_poll(health, Outcome::failed, 2);
+    EXPECT_EQ(health.status, TargetStatus::online);
+    health = after_poll(health, Outcome::failed, 2);
+    EXPECT_EQ(health.status, TargetStatus::offline);
+    EXPECT_EQ(health.consecutive_failures, 2);
+}
+
+TEST(TargetStatus, OneGoodPollBringsItBack) {
+    const auto health = after_poll({TargetStatus::offline, 7}, Outcome::partial, 2);
+    EXPECT_EQ(health.status, TargetStatus::degraded);
+    EXPECT_EQ(health.consecutive_failures, 0);
+    EXPECT_EQ(after_poll(health, Outcome::ok, 2).status, TargetStatus::online);
+}
+
+TEST(TargetStatus, TextsReadBack) {
+    for (const auto status :
+         {TargetStatus::unknown, TargetStatus::online, TargetStatus::degraded, TargetStatus::offline}) {
+        EXPECT_EQ(target_status_from_text(to_text(status)), status);
+    }
+    EXPECT_EQ(target_status_from_text("asleep"), TargetStatus::unknown);
+}
+
+TEST(ErrorClass, TextsReadBack) {
+    for (int i = 0; i <= static_cast<int>(ErrorClass::internal); ++i) {
+        const auto error_class = static_cast<ErrorClass>(i);
+        EXPECT_EQ(error_class_from_text(to_text(error_class)), error_class) << i;
+    }
+    EXPECT_FALSE(error_class_from_text("nothing"));
+}
+
+TEST(Backoff, DoublesUpToItsLimitAndStartsOverAfterAHealthyRun) {
+    Backoff backoff(100ms, 1000ms, 60s);
+    EXPECT_EQ(backoff.failed_after(0ms), 100ms);
+    EXPECT_EQ(backoff.failed_after(5ms), 200ms);
+    EXPECT_EQ(backoff.failed_after(5ms), 400ms);
+    EXPECT_EQ(backoff.failed_after(5ms), 800ms);
+    EXPECT_EQ(backoff.failed_after(5ms), 1000ms);
+    EXPECT_EQ(backoff.failed_after(60s), 100ms);
+}
+
+TEST(PollRecord, IsWhatStorageReads) {
+    PollRecord record;
+    record.server_key = 3;
+    record.status = TargetStatus::degraded;
+    record.failure = Failure{ErrorClass::permission, 300, "denied \"x\""};
+    record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
+    record.interval_ms = 60000;
+    EXPECT_EQ(
+        encode_records({record}),
+        R"([{"collected":false,"collected_at":"","consecutive_failures":0,"duration_ms":0.0,)"
+        R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,"lag_ms":0.0,)"
+        R"("next_due_at":"","old_status":"unknown","server_key":3,"started_at":"","status":"degraded",)"
+        R"("values":[["cpu_percent",null],["disk_percent",10.5,"/"]]}])");
+}
+
+}  // namespace
+}  // namespace vitals::core
