@@ -1,0 +1,151 @@
+#include "extension/fleet.h"
+
+#include <charconv>
+#include <stdexcept>
+
+#include "core/target_config.h"
+#include "pg/query.h"
+
+namespace vitals::ext {
+
+namespace {
+
+template <typename Number>
+Number number_of(const pg::Cell& cell, Number otherwise = 0) {
+    if (!cell) return otherwise;
+    Number number = otherwise;
+    std::from_chars(cell->data(), cell->data() + cell->size(), number);
+    return number;
+}
+
+std::string bytes_of_hex(const pg::Cell& cell) {
+    std::string bytes;
+    if (!cell) return bytes;
+    for (std::size_t i = 0; i + 1 < cell->size(); i += 2) {
+        unsigned byte = 0;
+        std::from_chars(cell->data() + i, cell->data() + i + 2, byte, 16);
+        bytes.push_back(static_cast<char>(byte));
+    }
+    return bytes;
+}
+
+// Who seals and who opens must agree on this text: it ties a secret to its place (vitals_seal_secret).
+std::string secret_owner(const Tenant& tenant, const Target& target) {
+    return tenant.id + "/" + target.credential_id + ":";
+}
+
+Target target_of(const pg::Row& row) {
+    std::size_t column = 0;
+    const auto next = [&]() -> const pg::Cell& { return row.at(column++); };
+    Target target;
+    target.server_id = next().value_or("");
+    target.server_key = number_of<int>(next());
+    target.name = next().value_or("");
+    target.connector = next().value_or("");
+    target.needs_trust = next() != pg::Cell{"false"};
+    target.host = next().value_or("");
+    target.port = number_of<std::uint16_t>(next());
+    target.username = next().value_or("");
+    target.credential_id = next().value_or("");
+    target.sealed_password = bytes_of_hex(next());
+    target.options = core::options_from_json(next().value_or(""));
+    target.metrics = core::metrics_from_json(next().value_or(""));
+    target.interval = std::chrono::seconds{number_of<int>(next(), 60)};
+    target.enabled = next() == pg::Cell{"true"};
+    target.stored_health.status = core::target_status_from_text(next().value_or(""));
+    target.stored_health.consecutive_failures = number_of<int>(next());
+    return target;
+}
+
+std::vector<Target> query_targets(const Tenant& tenant, std::string_view condition, std::string_view parameter) {
+    const std::string schema = pg::quote_identifier(tenant.schema);
+    const std::string sql =
+        "SELECT s.id, s.server_key, s.name, s.connector,"
+        " (SELECT k.needs_superuser::text FROM vitals.connectors AS k WHERE k.name = s.connector),"
+        " s.host, s.port, p.username, p.id, pg_catalog.encode(p.sealed_password, 'hex'), s.options::text,"
+        " c.metrics_enabled::text, c.interval_seconds, c.enabled::text, st.status, st.consecutive_failures"
+        " FROM " +
+        schema +
+        ".servers AS s"
+        " LEFT JOIN " +
+        schema +
+        ".collection_config AS c ON c.server_id = s.id"
+        " LEFT JOIN " +
+        schema +
+        ".collection_state AS st ON st.server_key = s.server_key"
+        " LEFT JOIN " +
+        schema +
+        ".credentials AS p ON p.id = s.credential_id"
+        " WHERE " +
+        std::string(condition);
+    pg::Transaction transaction("reading servers", tenant.role);
+    std::vector<Target> targets;
+    for (const auto& row : pg::query(sql.c_str(), {parameter}))
+        targets.push_back(target_of(row));
+    transaction.commit();
+    return targets;
+}
+
+}  // namespace
+
+bool Target::connects_like(const Target& other) const {
+    return connector == other.connector && host == other.host && port == other.port && username == other.username &&
+           sealed_password == other.sealed_password && options == other.options;
+}
+
+std::vector<Tenant> load_tenants() {
+    pg::Transaction transaction("reading tenants");
+    std::vector<Tenant> tenants;
+    const auto rows = pg::query(
+        "SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role::pg_catalog.oid, r.rolsuper,"
+        " (SELECT pg_catalog.string_agg(s.server_id::text, ' ') FROM vitals.trusted_servers AS s"
+        "  WHERE s.tenant_key = t.tenant_key)"
+        " FROM vitals.tenant_registry AS t JOIN pg_catalog.pg_roles AS r ON r.oid = t.role"
+        " WHERE t.status = 'active' ORDER BY t.tenant_key");
+    for (const auto& row : rows) {
+        Tenant tenant{.key = number_of<int>(row.at(0)),
+                      .id = row.at(1).value_or(""),
+                      .name = row.at(2).value_or(""),
+                      .schema = row.at(3).value_or(""),
+                      .role = number_of<pg::RoleId>(row.at(4)),
+                      .owner_too_powerful = row.at(5) != pg::Cell{"f"},
+                      .trusted_servers = {}};
+        const std::string trusted = row.at(6).value_or("");
+        for (std::size_t start = 0; start + 36 <= trusted.size(); start += 37) {
+            tenant.trusted_servers.insert(trusted.substr(start, 36));
+        }
+        tenants.push_back(std::move(tenant));
+    }
+    transaction.commit();
+    return tenants;
+}
+
+std::vector<Target> load_targets(const Tenant& tenant) {
+    return query_targets(tenant, "$1 IS NOT NULL", "");
+}
+
+std::optional<Target> load_target(const Tenant& tenant, std::string_view server_id) {
+    auto found = query_targets(tenant, "s.id::text = $1", server_id);
+    if (found.empty()) return std::nullopt;
+    return std::move(found.front());
+}
+
+core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kind, std::uint64_t id,
+                   std::chrono::milliseconds deadline, const SecretKeys& keys) {
+    core::Job job;
+    job.id = id;
+    job.kind = kind;
+    job.connector = target.connector;
+    job.target = target.server_id;
+    job.deadline = deadline;
+    job.interval = target.interval;
+    job.host = target.host;
+    job.port = target.port;
+    job.username = target.username;
+    job.options = target.options;
+    job.metrics = target.metrics;
+    if (!target.sealed_password.empty()) job.password = keys.open(target.sealed_password, secret_owner(tenant, target));
+    return job;
+}
+
+}  // namespace vitals::ext

@@ -1,0 +1,66 @@
+// One running vitals_prober: a child of the collector at the other end of a socketpair. This class knows about
+// processes, bytes and lines; what the lines mean is the supervisor's business.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/line_buffer.h"
+
+namespace vitals::ext {
+
+struct ProberSettings {
+    std::string path;  // of the program, absolute
+    int threads = 10;
+    long memory_limit_bytes = 0;
+    std::chrono::milliseconds grace{5000};  // how long it may finish what is in flight after SIGTERM
+    bool allow_local = false;
+};
+
+class ProberProcess {
+  public:
+    // Forks and executes the program. Throws std::system_error if that is impossible; a program that cannot be executed
+    // shows as an end of the stream and exit status 127.
+    explicit ProberProcess(const ProberSettings& settings);
+    ProberProcess(const ProberProcess&) = delete;
+    ProberProcess& operator=(const ProberProcess&) = delete;
+    // Kills and reaps it.
+    ~ProberProcess();
+
+    [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+    // Queues a line and sends what the socket takes. False once the prober does not read any more: the stream is broken
+    // or too much is waiting.
+    bool send(std::string_view line);
+    [[nodiscard]] bool wants_to_write() const noexcept { return !unsent_.empty(); }
+    bool flush();
+
+    enum class Stream { open, ended };
+    // Reads what has arrived, a bounded amount a call, and appends complete lines. Throws core::WireError for a line
+    // over the limit.
+    Stream receive(std::vector<std::string>& lines);
+
+    void terminate() noexcept;  // SIGTERM: finish what is in flight
+    void kill() noexcept;       // SIGKILL
+
+    // How it ended, for people: "killed by signal 11 (Segmentation fault)", "exited with status 2". Waits up to a
+    // second for a process that was killed or has closed its end.
+    std::string reap();
+
+  private:
+    std::optional<std::string> try_reap();
+
+    pid_t pid_ = -1;
+    int fd_ = -1;
+    std::string unsent_;
+    core::LineBuffer received_;
+};
+
+}  // namespace vitals::ext

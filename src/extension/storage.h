@@ -1,0 +1,24 @@
+// Writes what was polled: one transaction per tenant and batch, with the tenant's rights.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/poll_record.h"
+#include "extension/fleet.h"
+
+namespace vitals::ext {
+
+struct Stored {
+    int stored = 0;      // rows of server_snapshots
+    int rejected = 0;    // polls that the tables refused
+    std::string reason;  // of the last rejection
+};
+
+// Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long.
+Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records);
+
+// Partitions ahead, bounded history. Throws pg::ServerError.
+void maintain(const Tenant& tenant);
+
+}  // namespace vitals::ext
