@@ -1,0 +1,66 @@
+// Differences between the server's major versions (14 to 18), so that no other file asks for PG_VERSION_NUM.
+#pragma once
+
+// The module is compiled with hidden symbols. Up to version 15 the server's own macro does not undo that, and neither
+// _PG_init nor an SQL-callable function would be found.
+#ifndef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "catalog/pg_database.h"
+#include "utils/acl.h"
+}
+
+namespace vitals::pg {
+
+#if PG_VERSION_NUM >= 150000
+
+// Arranges for hook to be called when the postmaster sums up its shared memory; previous gets the hook to be called
+// first, or nullptr.
+inline void set_shared_memory_request(shmem_request_hook_type hook, shmem_request_hook_type& previous) {
+    previous = shmem_request_hook;
+    shmem_request_hook = hook;
+}
+
+// Makes settings "prefix.…" that nobody defined an error.
+inline void reserve_setting_prefix(const char* prefix) {
+    MarkGUCPrefixReserved(prefix);
+}
+
+#else
+
+using shmem_request_hook_type = void (*)();
+
+inline void set_shared_memory_request(shmem_request_hook_type hook, shmem_request_hook_type& previous) {
+    previous = nullptr;
+    hook();
+}
+
+inline void reserve_setting_prefix(const char* prefix) {
+    EmitWarningsOnPlaceholders(prefix);
+}
+
+#endif
+
+// Whether role owns the database, or may act as if it did.
+inline bool owns_database(Oid database, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, role);
+#else
+    return pg_database_ownercheck(database, role);
+#endif
+}
+
+// Whether an interrupted DROP DATABASE left the database behind: nobody can connect to it any more.
+inline bool is_invalid_database([[maybe_unused]] const FormData_pg_database& database) {
+#ifdef DATCONNLIMIT_INVALID_DB
+    return database.datconnlimit == DATCONNLIMIT_INVALID_DB;
+#else
+    return false;
+#endif
+}
+
+}  // namespace vitals::pg
