@@ -1,0 +1,226 @@
+#include "prober/connectors/mssql/mssql_check.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
+#include "prober/connectors/mssql/mssql_errors.h"
+#include "prober/connectors/mssql/mssql_facts.h"
+#include "prober/connectors/mssql/mssql_options.h"
+#include "prober/connectors/mssql/mssql_values.h"
+#include "prober/freetds/tds_failure.h"
+
+namespace vitals::prober {
+
+namespace {
+
+using core::ErrorClass;
+
+constexpr int version_2012 = 11;
+constexpr int version_2022 = 16;
+constexpr std::int64_t azure_sql_database = 5;
+constexpr std::int64_t tolerated_skew_ms = 60'000;
+
+std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
+    if (seen.name_matches == false)
+        return "set option hostname_in_certificate to the name in the certificate, or use that name as host";
+    if ((seen.verify_status & GNUTLS_CERT_EXPIRED) != 0) return "renew the certificate of the server";
+    if (seen.verify_status != 0)
+        return fmt::format(
+            "set option ca_file to the authority that signed it (now {}); weaker: trust_server_certificate = true",
+            options.ca_file);
+    return "enable encryption on the server; weaker: option encrypt = request";
+}
+
+std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& options) {
+    switch (failure.error_class) {
+        case ErrorClass::login:
+            return fmt::format(
+                "check name and password; on the server: CREATE LOGIN {} WITH PASSWORD = …, SQL Server "
+                "authentication enabled, database {} accessible",
+                options.username, options.database);
+        case ErrorClass::starting:
+            return "wait until the server has finished starting";
+        case ErrorClass::protocol:
+            return "check host and port: something else answers there";
+        default:
+            return "see the error log of the server";
+    }
+}
+
+// The grant that the version understands: the fine-grained one is a syntax error before 2022.
+std::string remedy_for_permission(const MssqlServer& server, const MssqlOptions& options) {
+    if (server.engine_edition == azure_sql_database)
+        return fmt::format("ALTER SERVER ROLE ##MS_ServerStateReader## ADD MEMBER [{}]", options.username);
+    const char* permission =
+        server.major_version() >= version_2022 ? "VIEW SERVER PERFORMANCE STATE" : "VIEW SERVER STATE";
+    return fmt::format("USE master; GRANT {} TO [{}]", permission, options.username);
+}
+
+class Checker {
+  public:
+    Checker(MssqlShared& shared, const core::Job& job, const Deadline& deadline)
+        : shared_(shared), job_(job), deadline_(deadline) {}
+
+    core::Result run() {
+        try {
+            options_ = parse_mssql_options(job_);
+            const auto connection = connect();
+            if (connection) examine(*connection);
+        } catch (const TdsFailure& error) {
+            fail("configuration", error.failure(), "correct the settings of the server");
+        }
+        const bool all_ok =
+            std::all_of(result_.checks.begin(), result_.checks.end(), [](const auto& c) { return c.ok; });
+        result_.outcome = all_ok ? core::Outcome::ok : logged_in_ ? core::Outcome::partial : core::Outcome::failed;
+        return std::move(result_);
+    }
+
+  private:
+    void pass(std::string check, std::string detail) {
+        result_.checks.push_back({std::move(check), true, std::move(detail), ""});
+    }
+    void fail(std::string check, core::Failure failure, std::string remedy) {
+        result_.checks.push_back({std::move(check), false, failure.message, std::move(remedy)});
+        if (!result_.failure) result_.failure = std::move(failure);
+    }
+
+    std::unique_ptr<TdsConnection> connect() {
+        std::vector<std::string> addresses;
+        try {
+            addresses = shared_.resolver.resolve(options_.host, deadline_);
+        } catch (const TdsFailure& error) {
+            fail("name lookup", error.failure(), "check the host name and the resolver of the machine that collects");
+            return nullptr;
+        }
+        pass("name lookup", fmt::format("{} is {}", options_.host, fmt::join(addresses, ", ")));
+        const TdsLogin login = make_tds_login(shared_, options_, std::move(addresses));
+        auto connection = std::make_unique<TdsConnection>(login, job_.password, deadline_);
+        if (!report_connection(*connection)) return nullptr;
+        return connection;
+    }
+
+    bool report_connection(const TdsConnection& connection) {
+        const Observation& seen = connection.observation();
+        const core::Failure failure =
+            connection.good() ? core::Failure{} : describe_failure(seen, options_, Moment::login);
+        const ConnectStep step = connection.good() ? ConnectStep::login : failed_step(seen);
+        if (step == ConnectStep::tcp) {
+            fail("tcp", failure,
+                 "check host, port, firewall, and that TCP/IP is enabled in SQL Server Configuration Manager");
+            return false;
+        }
+        pass("tcp", fmt::format("port {} answers", options_.port));
+        if (failure.error_class == ErrorClass::tls || (!connection.good() && step == ConnectStep::tls)) {
+            const bool tls = failure.error_class == ErrorClass::tls;
+            fail("tls", failure, tls ? remedy_for_tls(options_, seen) : remedy_for_login(failure, options_));
+            return false;
+        }
+        report_tls(seen);
+        if (connection.good()) return true;
+        fail("login", failure, remedy_for_login(failure, options_));
+        return false;
+    }
+
+    void report_tls(const Observation& seen) {
+        if (!seen.handshake_done) {
+            pass("tls", "not used: the password was sent unencrypted");
+        } else if (options_.verify) {
+            pass("tls", fmt::format("encrypted, certificate verified for {}", options_.certificate_name));
+        } else {
+            pass("tls", "encrypted, certificate not verified");
+        }
+    }
+
+    void examine(TdsConnection& connection) {
+        std::string encrypted;
+        try {
+            encrypted = begin_mssql_session(connection, options_, deadline_);
+        } catch (const TdsFailure& error) {
+            fail(error.failure().error_class == ErrorClass::tls ? "tls" : "login", error.failure(),
+                 "see the error log of the server");
+            return;
+        }
+        logged_in_ = true;
+        pass("login", fmt::format("logged in as {}, encrypted: {}", options_.username, encrypted));
+
+        const std::vector<MssqlMetric> metrics = select_mssql_metrics(job_.metrics);
+        const MssqlReading reading = read_mssql_groups(connection, groups_for(metrics, false), deadline_);
+        const MssqlSample sample = read_mssql_sample(reading.sets);
+        result_.facts = mssql_facts(sample, reading, encrypted);
+        if (!connection.good()) {
+            fail("metrics", describe_failure(connection.observation(), options_, Moment::batch),
+                 "see the error log of the server");
+            return;
+        }
+        if (!sample.server) {
+            fail("version", {ErrorClass::protocol, 0, "the server does not tell its version"}, "");
+            return;
+        }
+        examine_server(*sample.server);
+        examine_metrics(reading, sample, metrics);
+        examine_clock(sample, reading);
+    }
+
+    void examine_server(const MssqlServer& server) {
+        const std::string detail =
+            clean_server_text(fmt::format("{} {} on {}", server.version, server.edition, server.name));
+        if (server.major_version() >= version_2012) {
+            pass("version", detail);
+        } else {
+            fail("version", {ErrorClass::version, 0, detail}, "SQL Server 2012 or newer is needed");
+        }
+        if (server.may_view_state) {
+            pass("permission", "may view the state of the server");
+        } else {
+            fail("permission",
+                 {ErrorClass::permission, 0, fmt::format("{} may not view the state of the server", options_.username)},
+                 remedy_for_permission(server, options_));
+        }
+    }
+
+    void examine_metrics(const MssqlReading& reading, const MssqlSample& sample,
+                         const std::vector<MssqlMetric>& metrics) {
+        if (!reading.errors.empty()) {
+            core::Failure failure = describe_server_error(reading.errors.front(), options_, Moment::batch);
+            const bool permission = failure.error_class == ErrorClass::permission;
+            fail("metrics", std::move(failure), permission ? remedy_for_permission(*sample.server, options_) : "");
+            return;
+        }
+        const MssqlValues values = compute_mssql_values(nullptr, sample, metrics, core::max_gap(job_.interval));
+        const auto known = std::count_if(values.values.begin(), values.values.end(),
+                                         [](const core::Value& value) { return value.value.has_value(); });
+        pass("metrics", fmt::format("{} of {} metrics have a value now, rates follow with the second poll", known,
+                                    values.values.size()));
+    }
+
+    void examine_clock(const MssqlSample& sample, const MssqlReading& reading) {
+        const auto skew = mssql_clock_skew_ms(sample, reading);
+        if (!skew) return;
+        const std::string detail = fmt::format("the clock of the server differs by {} ms", *skew);
+        if (std::abs(*skew) <= tolerated_skew_ms) {
+            pass("clock", detail);
+        } else {
+            fail("clock", {ErrorClass::server_error, 0, detail}, "synchronise the clocks (NTP)");
+        }
+    }
+
+    MssqlShared& shared_;
+    const core::Job& job_;
+    const Deadline& deadline_;
+    MssqlOptions options_;
+    core::Result result_;
+    bool logged_in_ = false;
+};
+
+}  // namespace
+
+core::Result check_mssql(MssqlShared& shared, const core::Job& job, const Deadline& deadline) {
+    return Checker(shared, job, deadline).run();
+}
+
+}  // namespace vitals::prober

@@ -1,0 +1,16 @@
+// Tests the way to a SQL Server step by step, for a person whose connection does not work: what was tried, what came of
+// it, and which statement or setting changes it.
+#pragma once
+
+#include "core/wire.h"
+#include "prober/connectors/mssql/mssql_link.h"
+#include "prober/deadline.h"
+
+namespace vitals::prober {
+
+// Checks, in this order: name lookup, tcp, tls, login, version, permission, metrics, clock. The list ends with the
+// first step without which the next ones cannot be tried. Uses a connection of its own. The outcome is ok when every
+// check is, partial when the login worked, failed otherwise.
+core::Result check_mssql(MssqlShared& shared, const core::Job& job, const Deadline& deadline);
+
+}  // namespace vitals::prober

@@ -1,0 +1,143 @@
+// libc functions that libsybdb calls and that the prober defines itself. The dynamic linker binds libsybdb's references
+// to the executable's definitions, because the executable comes first; this is the only way to give FreeTDS a real
+// deadline, a configuration in memory and addresses that were resolved outside of it. Needs a dynamically linked
+// libsybdb, and these symbols with default visibility in the executable.
+//
+// Outside a GuardScope every function passes the call on unchanged.
+#include <netdb.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <memory>
+#include <string_view>
+
+#include "prober/freetds/connection_guard.h"
+#include "prober/freetds/interposed.h"
+
+namespace vitals::prober {
+
+namespace {
+
+std::span<const std::byte> bytes_of(const void* data, std::size_t size) {
+    return {static_cast<const std::byte*>(data), size};
+}
+
+// What FreeTDS would read of its own accord: the machine's and the user's configuration must not reach our connections.
+bool is_configuration_of_others(std::string_view path) {
+    return path.ends_with("freetds.conf") || path.ends_with("interfaces") || path.ends_with("locales.conf") ||
+           path.ends_with(".interfaces");
+}
+
+using AddressList = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
+
+int resolve_numeric(const ConnectSurroundings& surroundings, const char* service, const addrinfo* hints,
+                    addrinfo** result) {
+    static const auto real = next_definition<decltype(getaddrinfo)>("getaddrinfo");
+    addrinfo numeric = hints != nullptr ? *hints : addrinfo{};
+    numeric.ai_family = AF_UNSPEC;
+    numeric.ai_socktype = SOCK_STREAM;
+    numeric.ai_flags = AI_NUMERICHOST;
+    AddressList list(nullptr, &freeaddrinfo);
+    for (auto address = surroundings.addresses.rbegin(); address != surroundings.addresses.rend(); ++address) {
+        addrinfo* one = nullptr;
+        if (real(address->c_str(), service, &numeric, &one) != 0) continue;
+        // glibc's freeaddrinfo() frees node by node, so lists may be joined.
+        addrinfo* last = one;
+        while (last->ai_next != nullptr)
+            last = last->ai_next;
+        last->ai_next = list.release();
+        list.reset(one);
+    }
+    if (list == nullptr) return EAI_NONAME;
+    *result = list.release();
+    return 0;
+}
+
+int wait_within_deadline(GuardScope& scope, pollfd* fds, nfds_t count, int timeout_ms) {
+    static const auto real = next_definition<decltype(poll)>("poll");
+    const auto left = scope.deadline().remaining().count();
+    const bool capped = timeout_ms < 0 || left < timeout_ms;
+    const int ready = real(fds, count, capped ? static_cast<int>(std::min<std::int64_t>(left, INT_MAX)) : timeout_ms);
+    if (ready != 0 || !capped || !scope.cut_off()) return ready;
+    errno = ETIMEDOUT;
+    return -1;
+}
+
+}  // namespace
+
+// The asm labels give the functions their libc names without clashing with the inline definitions of fortified headers.
+extern "C" {
+[[gnu::visibility("default")]] int vitals_poll(pollfd* fds, nfds_t count, int timeout_ms) __asm__("poll");
+[[gnu::visibility("default")]] ssize_t vitals_send(int fd, const void* data, size_t size, int flags) __asm__("send");
+[[gnu::visibility("default")]] ssize_t vitals_recv(int fd, void* data, size_t size, int flags) __asm__("recv");
+[[gnu::visibility("default")]] int vitals_getaddrinfo(const char* node, const char* service, const addrinfo* hints,
+                                                      addrinfo** result) __asm__("getaddrinfo");
+[[gnu::visibility("default")]] FILE* vitals_fopen(const char* path, const char* mode) __asm__("fopen");
+
+int vitals_poll(pollfd* fds, nfds_t count, int timeout_ms) {
+    static const auto real = next_definition<decltype(poll)>("poll");
+    GuardScope* scope = GuardScope::active();
+    if (scope == nullptr) return real(fds, count, timeout_ms);
+    if (scope->cut_off()) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    return wait_within_deadline(*scope, fds, count, timeout_ms);
+}
+
+ssize_t vitals_send(int fd, const void* data, size_t size, int flags) {
+    static const auto real = next_definition<decltype(send)>("send");
+    GuardScope* scope = GuardScope::active();
+    if (scope == nullptr) return real(fd, data, size, flags);
+    if (!scope->guard().may_send(bytes_of(data, size))) {
+        errno = EPROTO;
+        return -1;
+    }
+    const ssize_t sent = real(fd, data, size, flags | MSG_NOSIGNAL);
+    if (sent > 0) scope->guard().was_sent(bytes_of(data, static_cast<std::size_t>(sent)));
+    return sent;
+}
+
+ssize_t vitals_recv(int fd, void* data, size_t size, int flags) {
+    static const auto real = next_definition<decltype(recv)>("recv");
+    GuardScope* scope = GuardScope::active();
+    if (scope == nullptr) return real(fd, data, size, flags);
+    if (scope->cut_off()) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
+    const ssize_t received = real(fd, data, size, flags);
+    if (received > 0) scope->received(bytes_of(data, static_cast<std::size_t>(received)));
+    return received;
+}
+
+int vitals_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
+    static const auto real = next_definition<decltype(getaddrinfo)>("getaddrinfo");
+    GuardScope* scope = GuardScope::active();
+    if (scope == nullptr) return real(node, service, hints, result);
+    return resolve_numeric(scope->guard().surroundings(), service, hints, result);
+}
+
+FILE* vitals_fopen(const char* path, const char* mode) {
+    static const auto real = next_definition<decltype(fopen)>("fopen");
+    GuardScope* scope = GuardScope::active();
+    if (scope == nullptr) return real(path, mode);
+    const std::string_view wanted(path);
+    if (wanted == connection_configuration_path) {
+        const std::string& text = scope->guard().surroundings().configuration;
+        // Opened for reading only, so the text is not changed.
+        return fmemopen(const_cast<char*>(text.data()), text.size(), "r");
+    }
+    if (is_configuration_of_others(wanted)) {
+        errno = ENOENT;
+        return nullptr;
+    }
+    return real(path, mode);
+}
+}
+
+}  // namespace vitals::prober

@@ -1,0 +1,27 @@
+// Host name to addresses with a deadline. getaddrinfo() has none: it runs in a thread of its own, which is left behind
+// when it does not come back in time. The number of such threads is limited.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "prober/deadline.h"
+
+namespace vitals::prober {
+
+class NameResolver {
+  public:
+    // At most `max_lookups` lookups run at the same time, the abandoned ones included.
+    explicit NameResolver(int max_lookups);
+
+    // Numeric addresses of a name or of an address, in the order of preference of the system, at most 16. Throws
+    // TdsFailure of class name_lookup (unknown name, too many lookups pending) or timeout.
+    [[nodiscard]] std::vector<std::string> resolve(const std::string& host, const Deadline& deadline) const;
+
+  private:
+    struct Limit;
+    std::shared_ptr<Limit> limit_;
+};
+
+}  // namespace vitals::prober

@@ -1,0 +1,83 @@
+// One connection to a SQL Server through db-lib, with the deadline, the limits and the TLS rules that FreeTDS lacks.
+// Not bound to a thread, but used by one at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/secret.h"
+#include "prober/deadline.h"
+#include "prober/freetds/connection_guard.h"
+#include "prober/freetds/tds_rows.h"
+
+struct tds_dblib_dbprocess;
+
+namespace vitals::prober {
+
+enum class TlsMode {
+    off,      // not even the password is encrypted, unless the server insists
+    request,  // what the server wants; nothing is verified
+    require,  // everything is encrypted, or there is no connection
+};
+
+// All texts are expected to be checked: no line break, no '#', ';' or '[', at most 200 bytes (they become lines of a
+// freetds.conf).
+struct TdsLogin {
+    std::vector<std::string> addresses;  // numeric, at least one
+    std::string certificate_name;        // what the server's certificate must be made out to
+    std::uint16_t port = 1433;
+    std::string username;
+    std::string database;
+    std::string app_name;
+    int packet_size = 0;  // bytes; 0: as the server likes
+    TlsMode tls = TlsMode::require;
+    std::shared_ptr<const TrustList> trust;  // nothing: the certificate is not verified
+};
+
+// What a batch brought. `errors` is not empty when a statement failed; the other result sets are there.
+struct BatchReply {
+    std::vector<ResultSet> sets;
+    std::vector<ServerMessage> errors;
+};
+
+// Limits of one batch; a server that exceeds one is cut off.
+constexpr std::size_t max_batch_bytes = 8 * 1024 * 1024;
+constexpr std::size_t max_batch_rows = 20'000;
+constexpr std::size_t max_batch_sets = 64;
+constexpr std::size_t max_batch_columns = 64;
+constexpr std::size_t max_cell_text = 4096;  // bytes; longer text is cut
+
+class TdsConnection {
+  public:
+    // Connects and logs in by the deadline. On failure there is no connection (good() is false) and observation() says
+    // what happened. Throws std::bad_alloc only.
+    TdsConnection(const TdsLogin& login, const core::Secret& password, const Deadline& deadline);
+    ~TdsConnection();
+    TdsConnection(const TdsConnection&) = delete;
+    TdsConnection& operator=(const TdsConnection&) = delete;
+
+    // False once the connection cannot be used any more: after a failure, the deadline, or when the peer closed it.
+    [[nodiscard]] bool good() const noexcept;
+
+    // Sends a batch and reads everything it brings. Check good() afterwards: if it is false the reply is what came
+    // before the connection ended.
+    BatchReply run(const std::string& sql, const Deadline& deadline);
+
+    [[nodiscard]] const Observation& observation() const noexcept { return guard_.seen; }
+    [[nodiscard]] bool proves_encryption() const noexcept { return guard_.proves_encryption(); }
+
+  private:
+    struct Close {
+        void operator()(tds_dblib_dbprocess* process) const noexcept;
+    };
+
+    bool read_sets(BatchReply& reply);
+    bool read_rows(ResultSet& set, std::size_t& rows_left);
+
+    ConnectionGuard guard_;
+    std::unique_ptr<tds_dblib_dbprocess, Close> process_;
+};
+
+}  // namespace vitals::prober
