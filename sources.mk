@@ -9,6 +9,7 @@ CORE_SOURCES += src/core/rates.cpp
 CORE_SOURCES += src/core/schedule.cpp
 CORE_SOURCES += src/core/target_config.cpp
 CORE_SOURCES += src/core/target_status.cpp
+CORE_SOURCES += src/core/time_text.cpp
 CORE_SOURCES += src/core/wire.cpp
 
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
@@ -78,3 +79,9 @@ PROBER_SOURCES += src/prober/freetds/tds_cell.cpp
 PROBER_SOURCES += src/prober/freetds/tds_connection.cpp
 PROBER_SOURCES += src/prober/freetds/tds_rows.cpp
 PROBER_SOURCES += src/prober/freetds/trust_list.cpp
+
+PROBER_MAIN_SOURCES += src/prober/main.cpp
+
+PROBER_TEST_SOURCES += test/prober/main.cpp
+
+TDS_SERVER_MAIN_SOURCES += test/tds_server/main.cpp

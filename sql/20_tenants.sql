@@ -92,8 +92,7 @@ BEGIN
     FOR function_name IN
         SELECT p.oid::regprocedure FROM pg_proc AS p
         WHERE p.pronamespace = 'vitals'::regnamespace
-            AND p.proname <> ALL (ARRAY['create_tenant', 'create_tenant_relations', 'grant_tenant_functions', 'approve_server',
-                                        'warn_if_not_preloaded'])
+            AND p.proname <> ALL (ARRAY['create_tenant', 'create_tenant_relations', 'grant_tenant_functions', 'approve_server'])
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', function_name, tenant_role);
     END LOOP;

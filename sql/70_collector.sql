@@ -34,6 +34,16 @@ AS 'MODULE_PATHNAME', 'vitals_seal_secret';
 COMMENT ON FUNCTION vitals.seal_secret(uuid, uuid, text) IS
 'Encrypts a secret with the cluster''s public key (libsodium sealed box), bound to a tenant and a credential: opened for any other it is refused. Errors: 22023 longer than 1000 bytes, PT503 no collector has started yet.';
 
+CREATE FUNCTION vitals.collector_figures(
+    OUT tenants integer, OUT targets integer, OUT in_flight integer, OUT overdue integer, OUT polls bigint,
+    OUT polls_failed bigint, OUT polls_lost bigint, OUT samples_stored bigint, OUT samples_rejected bigint,
+    OUT samples_dropped bigint, OUT last_problem text, OUT last_problem_at timestamptz)
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_collector_figures';
+COMMENT ON FUNCTION vitals.collector_figures() IS
+'What this database''s collector has done since it started, from shared memory; NULL while none runs.';
+
 CREATE FUNCTION vitals.prober_rows(
     OUT tenant_key integer, OUT pid integer, OUT started_at timestamptz, OUT restarts integer, OUT in_flight integer,
     OUT polls_lost bigint, OUT last_exit text, OUT last_exit_at timestamptz)

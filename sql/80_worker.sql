@@ -8,7 +8,7 @@ COMMENT ON FUNCTION vitals.start_collector() IS
 'Starts this database''s collector at once, without the wait after failures, and returns whether it runs; waits for that at most 5 seconds. It normally starts by itself. Only for superusers and the owner of the database. Errors: PT503 module not loaded at server start, or hot standby.';
 
 CREATE FUNCTION vitals.worker_slots(
-    OUT database_oid oid, OUT database name, OUT state text, OUT pid integer, OUT extension_version text,
+    OUT database_oid oid, OUT database text, OUT state text, OUT pid integer, OUT extension_version text,
     OUT started_at timestamptz, OUT restarts bigint, OUT last_error text, OUT last_error_at timestamptz)
 RETURNS SETOF record
 LANGUAGE c VOLATILE
@@ -18,8 +18,12 @@ COMMENT ON FUNCTION vitals.worker_slots() IS
 'The collectors of the cluster, from shared memory: this database''s, and all for members of pg_monitor. Errors: PT503 module not loaded at server start.';
 
 CREATE VIEW vitals.worker_status AS
-SELECT w.pid, w.database, w.state, w.extension_version, w.started_at, w.restarts, w.last_error, w.last_error_at
+SELECT w.pid, w.database, w.state, w.extension_version, w.started_at, w.restarts,
+    f.tenants, f.targets, f.in_flight, f.overdue, f.polls, f.polls_failed, f.polls_lost, f.samples_stored, f.samples_rejected,
+    f.samples_dropped,
+    coalesce(f.last_problem, w.last_error) AS last_error, coalesce(f.last_problem_at, w.last_error_at) AS last_error_at
 FROM vitals.worker_slots() AS w
+LEFT JOIN vitals.collector_figures() AS f ON true
 WHERE w.database_oid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database());
 COMMENT ON VIEW vitals.worker_status IS 'This database''s collector: one row, or none before the first look at the database.';
 COMMENT ON COLUMN vitals.worker_status.pid IS 'Its process id; NULL while none runs.';
@@ -28,7 +32,18 @@ COMMENT ON COLUMN vitals.worker_status.state IS
 COMMENT ON COLUMN vitals.worker_status.extension_version IS 'Version of the extension as the collector last saw it.';
 COMMENT ON COLUMN vitals.worker_status.started_at IS 'When the process, or the last one, started.';
 COMMENT ON COLUMN vitals.worker_status.restarts IS 'Unexpected ends since the server started.';
-COMMENT ON COLUMN vitals.worker_status.last_error IS 'What ended the collector the last time it ended unexpectedly.';
+COMMENT ON COLUMN vitals.worker_status.tenants IS 'Active tenants. This and the following count since the process started, and are NULL while none runs.';
+COMMENT ON COLUMN vitals.worker_status.targets IS 'Servers whose collection is on.';
+COMMENT ON COLUMN vitals.worker_status.in_flight IS 'Polls that run now.';
+COMMENT ON COLUMN vitals.worker_status.overdue IS 'Polls that are due and not started yet.';
+COMMENT ON COLUMN vitals.worker_status.polls IS 'Polls that ended, well or not.';
+COMMENT ON COLUMN vitals.worker_status.polls_failed IS 'Polls of which nothing could be read.';
+COMMENT ON COLUMN vitals.worker_status.polls_lost IS 'Polls that got lost with their prober; each is repeated once at once.';
+COMMENT ON COLUMN vitals.worker_status.samples_stored IS 'Rows written to server_snapshots.';
+COMMENT ON COLUMN vitals.worker_status.samples_rejected IS 'Polls that a tenant''s tables refused.';
+COMMENT ON COLUMN vitals.worker_status.samples_dropped IS 'Polls given up because a tenant''s schema took none for too long.';
+COMMENT ON COLUMN vitals.worker_status.last_error IS
+'The last problem of the running collector (a tenant''s schema, a rejected sample), else what ended the one before unexpectedly.';
 
 -- Not kept: only CREATE EXTENSION has anybody to warn.
 CREATE FUNCTION vitals.warn_unless_preloaded() RETURNS void

@@ -1,24 +1,12 @@
 // Points in time as text that PostgreSQL's timestamptz reads.
 #pragma once
 
-#include <array>
 #include <chrono>
-#include <cstdio>
-#include <ctime>
 #include <string>
 
 namespace vitals::core {
 
 // UTC with milliseconds, for example "2026-03-02 10:00:00.123+00".
-inline std::string utc_text(std::chrono::system_clock::time_point at) {
-    const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(at.time_since_epoch()).count();
-    const std::time_t seconds = milliseconds / 1000;
-    std::tm utc{};
-    gmtime_r(&seconds, &utc);
-    std::array<char, 64> text{};
-    const auto length = std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &utc);
-    std::snprintf(text.data() + length, text.size() - length, ".%03d+00", static_cast<int>(milliseconds % 1000));
-    return text.data();
-}
+std::string utc_text(std::chrono::system_clock::time_point at);
 
 }  // namespace vitals::core

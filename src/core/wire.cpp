@@ -58,6 +58,13 @@ Json encode_check(const Check& check) {
         {clean(check.check, max_metric_name), check.ok, clean(check.detail, max_text), clean(check.remedy, max_text)});
 }
 
+Json checks_of(const Result& result) {
+    Json checks = Json::array();
+    for (const auto& check : result.checks)
+        checks.push_back(encode_check(check));
+    return checks;
+}
+
 Json encode_failure(const Failure& failure) {
     return {{"class", to_text(failure.error_class)},
             {"number", failure.number},
@@ -332,6 +339,10 @@ std::string encode(const Result& result) {
 
 std::string encode(const Hello& hello) {
     return dump({{"hello", "vitals_prober"}, {"version", hello.version}, {"sandbox_missing", hello.sandbox_missing}});
+}
+
+std::string encode_checks(const Result& result) {
+    return dump(checks_of(result));
 }
 
 ProberCommand parse_command(std::string_view line) {

@@ -121,6 +121,9 @@ std::string encode(const Forget& forget);
 std::string encode(const Result& result);
 std::string encode(const Hello& hello);
 
+// The checks alone, as a JSON array of [check, ok, detail, remedy]: what vitals.test_connection unpacks.
+std::string encode_checks(const Result& result);
+
 // Throw WireError for whatever does not follow the protocol, also for unknown fields.
 ProberCommand parse_command(std::string_view line);
 ProberReport parse_report(std::string_view line);

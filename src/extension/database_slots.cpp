@@ -353,19 +353,18 @@ void release_database(int slot) {
     wake_process(table->launcher_pid);
 }
 
-void request_collector(Oid database) {
+void tell_collector(Oid database, bool has_extension) {
     const SharedLockGuard guard(SharedArea::database_slots, LW_EXCLUSIVE);
     DatabaseSlot* slot = slot_of(database);
-    if (slot != nullptr) {
-        if (has_process(*slot) || slot->state == CollectorState::starting) {
-            slot->recheck = true;
-            wake_process(slot->pid);
-        } else {
-            want_at_once(*slot);
-        }
+    if (slot != nullptr && (has_process(*slot) || slot->state == CollectorState::starting)) {
+        slot->recheck = true;
+        wake_process(slot->pid);
+    } else if (has_extension) {
+        // Without a slot the database is new, and the launcher has yet to read of it.
+        if (slot != nullptr) want_at_once(*slot);
+        table->rescan = true;
+        wake_process(table->launcher_pid);
     }
-    table->rescan = true;
-    wake_process(table->launcher_pid);
 }
 
 void request_rescan() {

@@ -124,9 +124,9 @@ void release_database(int slot);
 // needs no waiting: it will find the hold.
 void end_held_collector(int slot);
 
-// Asks for a collector in the database: one that gave up for lack of the extension is started, one that runs looks at
-// pg_extension again.
-void request_collector(Oid database);
+// Says that the extension may have come, gone or changed in the database: a collector that is there looks at
+// pg_extension again, and if the extension is there, one is started where none is.
+void tell_collector(Oid database, bool has_extension);
 
 // Asks the launcher to read the list of databases.
 void request_rescan();

@@ -30,10 +30,10 @@ object_access_hook_type previous_object_access = nullptr;
 
 // What the transaction in progress has to say, or to give back, when it ends.
 struct AtTransactionEnd {
-    List* holds;              // slots, in TopTransactionContext
-    bool databases_changed;   // the list of databases is to be read again
-    bool extension_changed;   // our extension was changed or dropped
-    bool look_for_extension;  // some extension was created, or a prepared transaction committed: it may have been ours
+    List* holds;                // slots, in TopTransactionContext
+    bool databases_changed;     // the list of databases is to be read again
+    bool extension_may_differ;  // our extension was changed, or some extension that may be ours
+    bool has_extension;         // what the catalog says just before the commit
 };
 
 AtTransactionEnd at_end{};
@@ -105,8 +105,9 @@ void before_statement(Node* statement) {
             clear_database(castNode(DropdbStmt, statement)->dbname);
             break;
         case T_TransactionStmt:
+            // What the prepared transaction did was seen by a session that may be long gone.
             if (castNode(TransactionStmt, statement)->kind == TRANS_STMT_COMMIT_PREPARED)
-                at_end.look_for_extension = true;
+                at_end.extension_may_differ = true;
             break;
         default:
             break;
@@ -132,10 +133,8 @@ bool is_own_extension(Oid extension) {
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void* argument) {
     if (previous_object_access != nullptr) previous_object_access(access, class_id, object_id, sub_id, argument);
     if (class_id != ExtensionRelationId) return;
-    // What was just created is not visible yet; so its name is looked up at commit.
-    if (access == OAT_POST_CREATE) at_end.look_for_extension = true;
-    if ((access == OAT_DROP || access == OAT_POST_ALTER) && is_own_extension(object_id))
-        at_end.extension_changed = true;
+    // What was just created is not visible yet, so that its name cannot be looked up.
+    if (access == OAT_POST_CREATE || is_own_extension(object_id)) at_end.extension_may_differ = true;
 }
 
 void release_holds() {
@@ -150,13 +149,11 @@ void on_transaction_event(XactEvent event, void*) {
         case XACT_EVENT_PRE_COMMIT:
             // The last moment at which the catalog can be read. It holds what subtransactions left of their work, so
             // nothing needs to be known about them.
-            if (at_end.look_for_extension && OidIsValid(get_extension_oid("pg_vitals", true))) {
-                at_end.extension_changed = true;
-            }
+            if (at_end.extension_may_differ) at_end.has_extension = OidIsValid(get_extension_oid("pg_vitals", true));
             break;
         case XACT_EVENT_COMMIT:
             if (at_end.databases_changed) request_rescan();
-            if (at_end.extension_changed) request_collector(MyDatabaseId);
+            if (at_end.extension_may_differ) tell_collector(MyDatabaseId, at_end.has_extension);
             [[fallthrough]];
         case XACT_EVENT_ABORT:
         case XACT_EVENT_PREPARE:

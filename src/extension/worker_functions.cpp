@@ -105,7 +105,7 @@ Datum vitals_start_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
     require_shared_memory();
     require_primary();
     require_owner();
-    request_collector(MyDatabaseId);
+    tell_collector(MyDatabaseId, true);
     PG_RETURN_BOOL(await_collector());
 }
 

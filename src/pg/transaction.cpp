@@ -11,23 +11,15 @@ namespace vitals::pg {
 
 namespace {
 
-void begin(const char* activity, Oid role, int limit_ms) {
+void begin(const char* activity, int limit_ms) {
     SetCurrentStatementStartTimestamp();
     StartTransactionCommand();
     // The timeout arrives as a query cancel; the collector's SIGINT handler is the server's own for that reason.
     enable_timeout_after(STATEMENT_TIMEOUT, limit_ms);
-    if (OidIsValid(role)) {
-        // Both are undone by the end of the transaction, however it ends.
-        SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    }
-    SPI_connect();
-    PushActiveSnapshot(GetTransactionSnapshot());
     pgstat_report_activity(STATE_RUNNING, activity);
 }
 
 void finish() {
-    SPI_finish();
-    PopActiveSnapshot();
     CommitTransactionCommand();
     disable_timeout(STATEMENT_TIMEOUT, false);
     // Autovacuum learns of the inserts only from here.
@@ -41,7 +33,17 @@ Transaction::Transaction(const char* activity, RoleId role, std::chrono::millise
     const int limit_ms = static_cast<int>(limit.count());
     open_ = true;
     try {
-        call([&] { begin(activity, role, limit_ms); });
+        call([&] {
+            begin(activity, limit_ms);
+            GetUserIdAndSecContext(&before_.user, &before_.security_context);
+            // Whatever a tenant's code does to settings ends with the transaction.
+            before_.settings_level = NewGUCNestLevel();
+            if (OidIsValid(role)) {
+                SetUserIdAndSecContext(role, SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+            }
+            SPI_connect();
+            PushActiveSnapshot(GetTransactionSnapshot());
+        });
     } catch (...) {
         roll_back();
         throw;
@@ -54,7 +56,15 @@ Transaction::~Transaction() {
 
 void Transaction::commit() {
     try {
-        call([] { finish(); });
+        // No deferred trigger of a tenant can fire in the commit, with our rights: the restricted operation refuses to
+        // queue one.
+        call([&] {
+            SPI_finish();
+            PopActiveSnapshot();
+            AtEOXact_GUC(false, before_.settings_level);
+            SetUserIdAndSecContext(before_.user, before_.security_context);
+            finish();
+        });
     } catch (...) {
         roll_back();
         throw;

@@ -29,7 +29,15 @@ class Transaction {
   private:
     void roll_back() noexcept;
 
+    // What was in force before the role; restored on commit, and by the server on rollback.
+    struct Before {
+        RoleId user = 0;
+        int security_context = 0;
+        int settings_level = 0;
+    };
+
     bool open_ = false;
+    Before before_;
 };
 
 }  // namespace vitals::pg

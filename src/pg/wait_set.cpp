@@ -39,17 +39,6 @@ int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms,
     return ready;
 }
 
-void answer_interrupts() {
-    ResetLatch(MyLatch);
-    // pg_cancel_backend() aims at a statement, and there is none: it must not end the collector.
-    QueryCancelPending = false;
-    CHECK_FOR_INTERRUPTS();
-    if (ConfigReloadPending) {
-        ConfigReloadPending = false;
-        ProcessConfigFile(PGC_SIGHUP);
-    }
-}
-
 }  // namespace
 
 std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most) {
@@ -67,7 +56,7 @@ std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, st
                          .readable = (event.events & WL_SOCKET_READABLE) != 0,
                          .writable = (event.events & WL_SOCKET_WRITEABLE) != 0});
     }
-    call([] { answer_interrupts(); });
+    call([] { ResetLatch(MyLatch); });
     return found;
 }
 

@@ -19,8 +19,8 @@ struct SocketReady {
     bool writable = false;
 };
 
-// Waits at most `most` for the latch or for one of the sockets, then resets the latch and answers interrupts: a
-// terminated worker ends inside this call, a changed configuration file is read. The caller must hold no transaction.
+// Waits at most `most` for the latch or for one of the sockets, and resets the latch; interrupts are the caller's to
+// answer, before it looks for work. The caller must hold no transaction. Ends the process if the postmaster is gone.
 // Returns the sockets that are ready. Throws ServerError.
 std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most);
 

@@ -5,6 +5,7 @@
 
 #include "core/backoff.h"
 #include "core/poll_record.h"
+#include "core/time_text.h"
 
 namespace vitals::core {
 namespace {
@@ -58,6 +59,12 @@ TEST(Backoff, DoublesUpToItsLimitAndStartsOverAfterAHealthyRun) {
     EXPECT_EQ(backoff.failed_after(5ms), 800ms);
     EXPECT_EQ(backoff.failed_after(5ms), 1000ms);
     EXPECT_EQ(backoff.failed_after(60s), 100ms);
+}
+
+TEST(TimeText, IsUtcWithMilliseconds) {
+    EXPECT_EQ(utc_text(std::chrono::system_clock::time_point{1'772'445'600'007ms}), "2026-03-02 10:00:00.007+00");
+    EXPECT_EQ(utc_text(std::chrono::system_clock::time_point{1'772'445'600'999ms + 999us}),
+              "2026-03-02 10:00:00.999+00");
 }
 
 TEST(PollRecord, IsWhatStorageReads) {

@@ -1,0 +1,181 @@
+#include "extension/prober_supervisor.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "core/secret.h"
+#include "pg/log.h"
+
+namespace vitals::ext {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// A prober keeps its deadlines itself, to about ten milliseconds; one that is this late has lost a thread to its peer.
+constexpr auto overdue_after = 1000ms;
+constexpr auto greeting_limit = 10s;
+
+FinishedJob lost_job(std::uint64_t id, const std::string& how) {
+    FinishedJob job{.id = id, .end = FinishedJob::End::lost, .result = {}};
+    job.result.job = id;
+    job.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, "prober ended during the poll: " + how};
+    return job;
+}
+
+FinishedJob overdue_job(std::uint64_t id) {
+    FinishedJob job{.id = id, .end = FinishedJob::End::overdue, .result = {}};
+    job.result.job = id;
+    job.result.failure =
+        core::Failure{core::ErrorClass::timeout, 0, "the poll did not end by its deadline and its prober was killed"};
+    return job;
+}
+
+}  // namespace
+
+ProberSupervisor::ProberSupervisor(std::string label, std::function<ProberSettings()> settings)
+    : label_(std::move(label)), settings_(std::move(settings)), backoff_(100ms, 60s, 60s) {}
+
+bool ProberSupervisor::available(Time now) const {
+    return process_ ? !draining_ : now >= not_before_;
+}
+
+bool ProberSupervisor::start(Time now) {
+    greeted_ = false;
+    draining_ = false;
+    try {
+        process_ = std::make_unique<ProberProcess>(settings_());
+    } catch (const std::system_error& error) {
+        not_before_ = now + backoff_.failed_after(0ms);
+        pg::write_log(pg::LogLevel::warning, "could not start prober of " + label_, error.what());
+        return false;
+    }
+    started_ = now;
+    figures_.pid = process_->pid();
+    figures_.started_at = std::chrono::system_clock::now();
+    return true;
+}
+
+bool ProberSupervisor::submit(const core::Job& job, Time now) {
+    if (!process_ && !start(now)) return false;
+    std::string line = core::encode(job);
+    // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
+    process_->send(line);
+    core::wipe_text(line);
+    in_flight_[job.id] = now + job.deadline + overdue_after;
+    return true;
+}
+
+void ProberSupervisor::forget(const std::string& target) {
+    if (process_) process_->send(core::encode(core::Forget{target}));
+}
+
+void ProberSupervisor::renew() {
+    if (!process_) return;
+    draining_ = true;
+    stop_if_idle();
+}
+
+void ProberSupervisor::stop_if_idle() {
+    if (!process_ || !in_flight_.empty()) return;
+    process_.reset();
+    figures_.pid = 0;
+}
+
+std::vector<FinishedJob> ProberSupervisor::on_socket(bool readable, bool writable, Time now) {
+    std::vector<FinishedJob> finished;
+    if (!process_) return finished;
+    if (writable && !process_->flush()) {
+        end("does not read", now, finished);
+        return finished;
+    }
+    if (!readable) return finished;
+    try {
+        std::vector<std::string> lines;
+        const auto stream = process_->receive(lines);
+        for (const auto& line : lines)
+            on_line(line, finished);
+        if (stream == ProberProcess::Stream::ended) end("", now, finished);
+    } catch (const core::WireError& error) {
+        end(std::string("broke the protocol: ") + error.what(), now, finished);
+    }
+    if (draining_) stop_if_idle();
+    return finished;
+}
+
+void ProberSupervisor::on_line(const std::string& line, std::vector<FinishedJob>& finished) {
+    auto report = core::parse_report(line);
+    if (auto* hello = std::get_if<core::Hello>(&report)) {
+        if (greeted_) throw core::WireError("greeted twice");
+        if (hello->version != VITALS_VERSION) throw core::WireError("is of another version than the module");
+        greeted_ = true;
+        sandbox_missing_ = std::move(hello->sandbox_missing);
+        return;
+    }
+    if (!greeted_) throw core::WireError("did not greet");
+    auto& result = std::get<core::Result>(report);
+    if (in_flight_.erase(result.job) == 0) throw core::WireError("answered a job it was not given");
+    finished.push_back({.id = result.job, .end = FinishedJob::End::answered, .result = std::move(result)});
+}
+
+std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {
+    std::vector<FinishedJob> finished;
+    if (!process_) return finished;
+    if (!greeted_ && now >= started_ + greeting_limit) {
+        end("did not greet", now, finished);
+        return finished;
+    }
+    // Those out of time are to blame; the others are lost with the prober.
+    for (auto job = in_flight_.begin(); job != in_flight_.end();) {
+        if (now >= job->second) {
+            finished.push_back(overdue_job(job->first));
+            job = in_flight_.erase(job);
+        } else {
+            ++job;
+        }
+    }
+    if (!finished.empty()) end("did not end a poll in time", now, finished);
+    return finished;
+}
+
+void ProberSupervisor::end(const std::string& reason, Time now, std::vector<FinishedJob>& finished) {
+    if (!reason.empty()) process_->kill();
+    const std::string exit = process_->reap();
+    process_.reset();
+    const std::string how = reason.empty() ? exit : reason;
+    figures_.pid = 0;
+    ++figures_.restarts;
+    figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size());
+    figures_.last_exit = how;
+    figures_.last_exit_at = std::chrono::system_clock::now();
+    for (const auto& [id, overdue] : in_flight_)
+        finished.push_back(lost_job(id, how));
+    in_flight_.clear();
+
+    const auto wait = backoff_.failed_after(std::chrono::duration_cast<std::chrono::milliseconds>(now - started_));
+    not_before_ = now + wait;
+    pg::write_log(pg::LogLevel::log, "prober of " + label_ + " ended: " + how,
+                  "It is started again in " + std::to_string(wait.count()) + " ms.");
+}
+
+std::optional<ProberSupervisor::Time> ProberSupervisor::next_event() const {
+    if (!process_) return not_before_ == Time{} ? std::nullopt : std::optional(not_before_);
+    std::optional<Time> next;
+    if (!greeted_) next = started_ + greeting_limit;
+    for (const auto& [id, overdue] : in_flight_)
+        next = next ? std::min(*next, overdue) : overdue;
+    return next;
+}
+
+ProberSupervisor::Figures ProberSupervisor::figures() const {
+    Figures figures = figures_;
+    figures.in_flight = static_cast<int>(in_flight_.size());
+    return figures;
+}
+
+std::vector<std::string> ProberSupervisor::take_sandbox_missing() {
+    return std::exchange(sandbox_missing_, {});
+}
+
+}  // namespace vitals::ext

@@ -1,0 +1,93 @@
+// Keeps one tenant's prober running and honest: starts it when there is work, watches that every job ends in time,
+// checks that what it says is about jobs it was given, and replaces it with a back-off when it dies, hangs or breaks
+// the protocol. Whatever happens to a prober, every job that was submitted comes back exactly once.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/backoff.h"
+#include "core/wire.h"
+#include "extension/prober_process.h"
+
+namespace vitals::ext {
+
+struct FinishedJob {
+    enum class End {
+        answered,  // result is the prober's
+        overdue,   // it did not answer in time and was killed for it; result is a failure of class timeout
+        lost,      // it ended for another reason; result is a failure of class prober_lost
+    };
+    std::uint64_t id = 0;
+    End end = End::lost;
+    core::Result result;
+};
+
+class ProberSupervisor {
+  public:
+    using Clock = std::chrono::steady_clock;
+    using Time = Clock::time_point;
+
+    // label: whose prober it is, for the log. settings: asked for at each start.
+    ProberSupervisor(std::string label, std::function<ProberSettings()> settings);
+
+    // Whether a job can be submitted now: there is no back-off to wait for, and no older prober to drain first.
+    [[nodiscard]] bool available(Time now) const;
+    // Hands a job over, starting a prober if none runs. False if that failed; the job was not taken then.
+    bool submit(const core::Job& job, Time now);
+    void forget(const std::string& target);
+    // Ends an idle prober; it starts again with the next job.
+    void stop_if_idle();
+    // The next start uses new settings: a running prober gets no more jobs and ends once it is idle.
+    void renew();
+
+    // What the prober's socket has; call when it is ready.
+    [[nodiscard]] std::vector<FinishedJob> on_socket(bool readable, bool writable, Time now);
+    // Ends a prober that is out of time.
+    [[nodiscard]] std::vector<FinishedJob> on_time(Time now);
+
+    [[nodiscard]] int fd() const noexcept { return process_ ? process_->fd() : -1; }
+    [[nodiscard]] bool wants_to_write() const noexcept { return process_ && process_->wants_to_write(); }
+    // When on_time() has something to do, or a back-off ends.
+    [[nodiscard]] std::optional<Time> next_event() const;
+
+    struct Figures {
+        int pid = 0;  // 0 while none runs
+        std::chrono::system_clock::time_point started_at;
+        int restarts = 0;
+        int in_flight = 0;
+        std::int64_t polls_lost = 0;
+        std::string last_exit;
+        std::chrono::system_clock::time_point last_exit_at;
+    };
+    [[nodiscard]] Figures figures() const;
+    // What the sandbox of the running prober lacks, once per prober.
+    [[nodiscard]] std::vector<std::string> take_sandbox_missing();
+
+  private:
+    bool start(Time now);
+    // Reads one line; throws core::WireError when it is not what an honest prober would say.
+    void on_line(const std::string& line, std::vector<FinishedJob>& finished);
+    // The prober is gone or must go: reason for the log and for vitals.probers, or empty to use how it ended.
+    void end(const std::string& reason, Time now, std::vector<FinishedJob>& finished);
+
+    std::string label_;
+    std::function<ProberSettings()> settings_;
+    std::unique_ptr<ProberProcess> process_;
+    std::unordered_map<std::uint64_t, Time> in_flight_;  // job → when it is overdue
+    bool greeted_ = false;
+    bool draining_ = false;
+    Time started_{};
+    Time not_before_{};
+    core::Backoff backoff_;
+    Figures figures_;
+    std::vector<std::string> sandbox_missing_;
+};
+
+}  // namespace vitals::ext

@@ -1,0 +1,195 @@
+// SQL-callable functions, but for those about the collector's process (worker_functions.cpp). Each is a thin C entry:
+// sql/ documents what it does for its callers.
+#include <cstring>
+
+#include "extension/collector_report.h"
+#include "extension/database_slots.h"
+#include "extension/requests.h"
+#include "extension/secret_keys.h"
+#include "extension/settings.h"
+#include "extension/shared_memory.h"
+#include "pg/compat.h"
+
+extern "C" {
+#include "commands/extension.h"
+#include "utils/uuid.h"
+}
+
+namespace vitals::ext {
+
+namespace {
+
+bool notify_at_commit = false;
+
+// Subtransactions need no care: a notice too many only costs a look at the tables.
+void on_transaction_end(XactEvent event, void* /* unused */) {
+    if (event == XACT_EVENT_COMMIT && notify_at_commit) {
+        configuration_changed(MyDatabaseId);
+        wake_collector(MyDatabaseId);
+    }
+    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT) notify_at_commit = false;
+}
+
+bool collector_is_running() {
+    DatabaseSlot slot{};
+    return shared_memory_available() && find_slot(MyDatabaseId, slot) && slot.state == CollectorState::running;
+}
+
+// As the view does, so that a tenant cannot have another's servers tested by calling the function behind it.
+void require_member_of_tenant(int tenant_key) {
+    SPI_connect();
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(tenant_key)};
+    const int outcome =
+        SPI_execute_with_args("SELECT FROM vitals.tenants WHERE tenant_key = $1", 1, types, values, nullptr, true, 1);
+    const bool member = outcome == SPI_OK_SELECT && SPI_processed == 1;
+    SPI_finish();
+    if (!member) ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for tenant")));
+}
+
+char* uuid_text(Datum uuid) {
+    return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+HeapTuple form_prober_row(const ProberFigures& figures, TupleDesc descriptor) {
+    Datum values[8] = {Int32GetDatum(figures.tenant_key),       Int32GetDatum(figures.pid),
+                       TimestampTzGetDatum(figures.started_at), Int32GetDatum(figures.restarts),
+                       Int32GetDatum(figures.in_flight),        Int64GetDatum(figures.polls_lost),
+                       CStringGetTextDatum(figures.last_exit),  TimestampTzGetDatum(figures.last_exit_at)};
+    bool nulls[8] = {
+        false, figures.pid == 0, false, false, false, false, figures.last_exit[0] == '\0', figures.last_exit_at == 0};
+    return heap_form_tuple(descriptor, values, nulls);
+}
+
+}  // namespace
+
+}  // namespace vitals::ext
+
+extern "C" {
+
+using namespace vitals::ext;
+
+PGDLLEXPORT Datum vitals_version(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_version);
+
+Datum vitals_version([[maybe_unused]] PG_FUNCTION_ARGS) {
+    PG_RETURN_DATUM(CStringGetTextDatum(VITALS_VERSION));
+}
+
+PGDLLEXPORT Datum vitals_notify_collector(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_notify_collector);
+
+Datum vitals_notify_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
+    static bool registered = false;
+    if (!shared_memory_available()) PG_RETURN_VOID();
+    if (!registered) RegisterXactCallback(on_transaction_end, nullptr);
+    registered = true;
+    notify_at_commit = true;
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum vitals_collector_running(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_collector_running);
+
+Datum vitals_collector_running([[maybe_unused]] PG_FUNCTION_ARGS) {
+    PG_RETURN_BOOL(collector_is_running());
+}
+
+PGDLLEXPORT Datum vitals_require_collector(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_require_collector);
+
+Datum vitals_require_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
+    require_shared_memory();
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum vitals_refuse_in_extension_script(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_refuse_in_extension_script);
+
+Datum vitals_refuse_in_extension_script([[maybe_unused]] PG_FUNCTION_ARGS) {
+    if (creating_extension) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("cannot create a tenant's relations in an extension script"),
+                        errdetail("They would become members of the extension, and dumps would leave them out.")));
+    }
+    PG_RETURN_VOID();
+}
+
+PGDLLEXPORT Datum vitals_seal_secret(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_seal_secret);
+
+Datum vitals_seal_secret(PG_FUNCTION_ARGS) {
+    // Must be the text that fleet.cpp opens it with.
+    const char* owner = psprintf("%s/%s:", uuid_text(PG_GETARG_DATUM(0)), uuid_text(PG_GETARG_DATUM(1)));
+    PG_RETURN_BYTEA_P(seal_secret(owner, PG_GETARG_TEXT_PP(2)));
+}
+
+PGDLLEXPORT Datum vitals_request_check(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_request_check);
+
+Datum vitals_request_check(PG_FUNCTION_ARGS) {
+    require_shared_memory();
+    const int tenant_key = PG_GETARG_INT32(0);
+    const int timeout_ms = Max(PG_GETARG_INT32(2), 1000);
+    require_member_of_tenant(tenant_key);
+    char* answer = request_check(tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
+    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(answer)));
+}
+
+PGDLLEXPORT Datum vitals_collector_figures(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_collector_figures);
+
+Datum vitals_collector_figures(PG_FUNCTION_ARGS) {
+    require_shared_memory();
+    TupleDesc descriptor = nullptr;
+    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
+        elog(ERROR, "return type must be a row");
+    CollectorReport report;
+    if (!read_report(MyDatabaseId, report)) PG_RETURN_NULL();
+    const CollectorFigures& figures = report.figures;
+    Datum values[12] = {Int32GetDatum(figures.tenants),
+                        Int32GetDatum(figures.targets),
+                        Int32GetDatum(figures.in_flight),
+                        Int32GetDatum(figures.overdue),
+                        Int64GetDatum(figures.polls),
+                        Int64GetDatum(figures.polls_failed),
+                        Int64GetDatum(figures.polls_lost),
+                        Int64GetDatum(figures.samples_stored),
+                        Int64GetDatum(figures.samples_rejected),
+                        Int64GetDatum(figures.samples_dropped),
+                        CStringGetTextDatum(report.last_error),
+                        TimestampTzGetDatum(report.last_error_at)};
+    bool nulls[12] = {};
+    nulls[10] = nulls[11] = report.last_error_at == 0;
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
+}
+
+PGDLLEXPORT Datum vitals_prober_rows(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_prober_rows);
+
+Datum vitals_prober_rows(PG_FUNCTION_ARGS) {
+    require_shared_memory();
+    if (SRF_IS_FIRSTCALL()) {
+        FuncCallContext* first = SRF_FIRSTCALL_INIT();
+        MemoryContext caller_context = MemoryContextSwitchTo(first->multi_call_memory_ctx);
+        if (get_call_result_type(fcinfo, nullptr, &first->tuple_desc) != TYPEFUNC_COMPOSITE) {
+            elog(ERROR, "return type must be a row type");
+        }
+        BlessTupleDesc(first->tuple_desc);
+        auto* figures = static_cast<ProberFigures*>(palloc(sizeof(ProberFigures) * setting_max_probers()));
+        const int all = read_probers(MyDatabaseId, figures, setting_max_probers());
+        // Here and not only in the view, which anybody could go around.
+        int visible = 0;
+        for (int i = 0; i < all; ++i) {
+            if (is_member_of_role(GetUserId(), figures[i].tenant_role)) figures[visible++] = figures[i];
+        }
+        first->user_fctx = figures;
+        first->max_calls = visible;
+        MemoryContextSwitchTo(caller_context);
+    }
+    FuncCallContext* call = SRF_PERCALL_SETUP();
+    if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
+    const auto* figures = static_cast<const ProberFigures*>(call->user_fctx);
+    SRF_RETURN_NEXT(call, HeapTupleGetDatum(form_prober_row(figures[call->call_cntr], call->tuple_desc)));
+}
+}

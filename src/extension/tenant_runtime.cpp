@@ -1,0 +1,370 @@
+#include "extension/tenant_runtime.h"
+
+#include <algorithm>
+#include <exception>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "core/time_text.h"
+#include "extension/settings.h"
+#include "extension/storage.h"
+#include "pg/boundary.h"
+#include "pg/log.h"
+
+namespace vitals::ext {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto most_batch_age = 1s;
+constexpr std::size_t most_batch = 500;
+constexpr auto store_retry = 5s;
+constexpr std::size_t most_waiting_records = 5000;
+constexpr auto maintenance_interval = 1h;
+constexpr auto lost_poll_delay = 500ms;
+// A target whose poll got lost twice in a row is likely the one that brings the prober down.
+constexpr int most_lost_in_a_row = 2;
+
+// Found from where the server finds the module itself, never from a setting: whoever chose the program would be the
+// server's operating system user.
+std::string prober_path() {
+    return std::string(pkglib_path) + "/pg_vitals/vitals_prober";
+}
+
+// ProberSettings take what the settings say at the moment of the start.
+ProberSettings prober_settings(bool allow_local) {
+    return {.path = prober_path(),
+            .threads = std::min(setting_concurrency(), 256),
+            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
+            .grace = setting_shutdown_grace(),
+            .allow_local = allow_local};
+}
+
+double milliseconds_of(Clock::duration span) {
+    return std::chrono::duration<double, std::milli>(span).count();
+}
+
+std::string describe(const core::Failure& failure) {
+    std::string text = std::string(core::to_text(failure.error_class)) + ": " + failure.message;
+    if (failure.number != 0) text += " (" + std::to_string(failure.number) + ")";
+    return text;
+}
+
+void keep_wanted(std::vector<core::Value>& values, const std::vector<std::string>& wanted) {
+    if (wanted.empty()) return;
+    std::erase_if(values, [&](const core::Value& value) {
+        return std::find(wanted.begin(), wanted.end(), value.metric) == wanted.end();
+    });
+}
+
+}  // namespace
+
+TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
+    : tenant_(std::move(tenant)),
+      context_(context),
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }) {
+}
+
+void TenantRuntime::reload(Tenant tenant, Time now) {
+    const bool local_before = !tenant_.trusted_servers.empty();
+    tenant_ = std::move(tenant);
+    if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
+    try {
+        if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
+        reconcile(load_targets(tenant_), now);
+        set_problem(Problem::reading, "");
+    } catch (const std::exception& error) {
+        set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
+    }
+    if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
+}
+
+void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
+    std::set<core::Schedule::Key> wanted;
+    for (auto& target : targets) {
+        if (!target.enabled || !may_poll(target)) continue;
+        const auto known = keys_of_servers_.find(target.server_id);
+        if (known == keys_of_servers_.end()) {
+            add_target(std::move(target), now);
+            wanted.insert(last_key_);
+        } else {
+            wanted.insert(known->second);
+            change_target(known->second, std::move(target), now);
+        }
+    }
+    std::vector<core::Schedule::Key> unwanted;
+    for (const auto& [key, runtime] : targets_) {
+        if (!runtime.gone && !wanted.contains(key)) unwanted.push_back(key);
+    }
+    for (const auto key : unwanted)
+        remove_target(key);
+}
+
+bool TenantRuntime::may_poll(const Target& target) const {
+    return !target.needs_trust || tenant_.trusted_servers.contains(target.server_id);
+}
+
+void TenantRuntime::add_target(Target target, Time now) {
+    const auto key = ++last_key_;
+    keys_of_servers_[target.server_id] = key;
+    schedule_.put(key, target.server_id, target.interval, now);
+    const auto health = target.stored_health;
+    targets_.emplace(key, TargetRuntime{.target = std::move(target), .health = health});
+}
+
+void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time now) {
+    TargetRuntime& runtime = targets_.at(key);
+    schedule_.put(key, target.server_id, target.interval, now);
+    // Whoever mends a host name or a password wants to see whether that helped.
+    if (!target.connects_like(runtime.target)) schedule_.hurry(key, now);
+    runtime.target = std::move(target);
+}
+
+void TenantRuntime::remove_target(core::Schedule::Key key) {
+    TargetRuntime& runtime = targets_.at(key);
+    schedule_.remove(key);
+    keys_of_servers_.erase(runtime.target.server_id);
+    prober_.forget(runtime.target.server_id);
+    const bool running =
+        std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.key == key; });
+    if (running) {
+        runtime.gone = true;
+    } else {
+        targets_.erase(key);
+    }
+}
+
+std::size_t TenantRuntime::suspects_in_flight() const {
+    return std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second.suspect; });
+}
+
+std::size_t TenantRuntime::dispatch(std::size_t limit, Time now) {
+    if (!prober_.available(now)) return 0;
+    // Servers that do not answer hold their place for a whole deadline: they get a quarter of the places.
+    const std::size_t suspect_share = std::max(1, setting_concurrency() / 4);
+    const std::size_t suspects = suspects_in_flight();
+    const auto taken = schedule_.take_due(now, limit, suspect_share - std::min(suspects, suspect_share));
+    for (const auto& due : taken)
+        start_poll(due, now);
+    return taken.size();
+}
+
+void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
+    TargetRuntime& runtime = targets_.at(due.key);
+    const JobInFlight job{.key = due.key,
+                          .suspect = runtime.health.consecutive_failures > 0,
+                          .due = due.due,
+                          .started = now,
+                          .started_at = std::chrono::system_clock::now()};
+    const auto id = ++context_.last_job;
+    FinishedJob failed{.id = id, .end = FinishedJob::End::answered, .result = {}};
+    try {
+        auto made =
+            make_job(tenant_, runtime.target, core::JobKind::poll, id, setting_collection_timeout(), context_.keys);
+        if (prober_.submit(made, now)) {
+            jobs_.emplace(id, job);
+            return;
+        }
+        failed.end = FinishedJob::End::lost;
+        failed.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, "the prober could not be started"};
+    } catch (const std::exception& error) {
+        failed.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
+    }
+    finish_poll(job, std::move(failed), now);
+}
+
+void TenantRuntime::dispatch_check(const Request& request, Time now) {
+    try {
+        const auto target = load_target(tenant_, request.server_id);
+        if (!target) throw std::runtime_error("The collector does not see the server; commit first.");
+        if (!may_poll(*target)) throw std::runtime_error("Only a superuser may add a server with this connector.");
+        if (!prober_.available(now)) throw std::runtime_error("The prober is being restarted; try again in a moment.");
+        const auto id = ++context_.last_job;
+        // The session must hear of a timeout before it gives up itself.
+        const auto deadline = std::chrono::milliseconds{std::max(request.timeout_ms - 500, 500)};
+        const auto job = make_job(tenant_, *target, core::JobKind::check, id, deadline, context_.keys);
+        if (!prober_.submit(job, now)) throw std::runtime_error("The prober could not be started.");
+        checks_.emplace(id, request);
+    } catch (const std::exception& error) {
+        answer_request(request, false, error.what());
+    }
+}
+
+void TenantRuntime::on_socket(bool readable, bool writable, Time now) {
+    for (auto& job : prober_.on_socket(readable, writable, now))
+        finish(std::move(job), now);
+}
+
+void TenantRuntime::on_time(Time now) {
+    for (auto& job : prober_.on_time(now))
+        finish(std::move(job), now);
+}
+
+void TenantRuntime::finish(FinishedJob&& job, Time now) {
+    if (const auto check = checks_.find(job.id); check != checks_.end()) {
+        finish_check(check->second, job);
+        checks_.erase(check);
+        return;
+    }
+    const auto found = jobs_.find(job.id);
+    if (found == jobs_.end()) return;
+    const JobInFlight in_flight = found->second;
+    jobs_.erase(found);
+    finish_poll(in_flight, std::move(job), now);
+}
+
+void TenantRuntime::finish_check(const Request& request, const FinishedJob& finished) {
+    if (finished.end != FinishedJob::End::answered) {
+        answer_request(request, false, finished.result.failure->message);
+        return;
+    }
+    answer_request(request, true, core::encode_checks(finished.result));
+}
+
+void TenantRuntime::finish_poll(const JobInFlight& job, FinishedJob&& finished, Time now) {
+    const auto found = targets_.find(job.key);
+    if (found == targets_.end()) return;
+    TargetRuntime& runtime = found->second;
+    if (finished.end == FinishedJob::End::lost) {
+        ++context_.figures.polls_lost;
+        if (++runtime.lost_in_a_row < most_lost_in_a_row && !runtime.gone) {
+            schedule_.again(job.key, lost_poll_delay, now);
+            return;
+        }
+    }
+    runtime.lost_in_a_row = 0;
+    const bool succeeded = finished.result.outcome != core::Outcome::failed;
+    const Time next_due = schedule_.done(job.key, succeeded, now);
+    ++context_.figures.polls;
+    if (!succeeded) ++context_.figures.polls_failed;
+    record(runtime, job, std::move(finished.result), next_due, now);
+    if (runtime.gone) targets_.erase(found);
+}
+
+void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core::Result&& result, Time next_due,
+                           Time now) {
+    const auto before = runtime.health;
+    runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
+    const auto collected_at = std::chrono::system_clock::now();
+    core::PollRecord record;
+    record.server_key = runtime.target.server_key;
+    record.collected_at = core::utc_text(collected_at);
+    record.started_at = core::utc_text(job.started_at);
+    record.next_due_at =
+        core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
+    record.old_status = before.status;
+    record.status = runtime.health.status;
+    record.collected = result.outcome != core::Outcome::failed;
+    record.consecutive_failures = runtime.health.consecutive_failures;
+    record.lag_ms = milliseconds_of(job.started - job.due);
+    record.duration_ms = milliseconds_of(now - job.started);
+    record.interval_ms = result.interval_ms;
+    record.failure = std::move(result.failure);
+    record.values = std::move(result.values);
+    record.facts = std::move(result.facts);
+    keep_wanted(record.values, runtime.target.metrics);
+    if (before.status != runtime.health.status) log_change(runtime, before.status, record);
+    if (records_.empty()) oldest_record_ = now;
+    records_.push_back(std::move(record));
+}
+
+void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus before,
+                               const core::PollRecord& record) const {
+    const std::string message = "server \"" + runtime.target.name + "\" of tenant \"" + tenant_.name + "\" is " +
+                                std::string(core::to_text(record.status)) + ", was " +
+                                std::string(core::to_text(before));
+    pg::write_log(pg::LogLevel::log, message, record.failure ? describe(*record.failure) : "");
+}
+
+void TenantRuntime::flush(Time now) {
+    if (records_.empty() || now < store_not_before_) return;
+    const bool complete = jobs_.empty() || records_.size() >= most_batch || now - oldest_record_ >= most_batch_age;
+    if (!complete) return;
+    std::vector<core::PollRecord> batch(records_.begin(), records_.end());
+    try {
+        const Stored stored = store(tenant_, batch);
+        records_.clear();
+        context_.figures.samples_stored += stored.stored;
+        context_.figures.samples_rejected += stored.rejected;
+        if (stored.rejected > 0) {
+            const std::string error = "tenant \"" + tenant_.name + "\" refused samples: " + stored.reason;
+            pg::write_log(pg::LogLevel::warning, error);
+            publish_error(error);
+        }
+        set_problem(Problem::storing, "");
+    } catch (const std::exception& error) {
+        store_not_before_ = now + store_retry;
+        set_problem(Problem::storing, std::string("could not store samples: ") + error.what());
+        drop_excess_records();
+    }
+}
+
+// The newest are kept: a schema that comes back shows the present, with a gap before it.
+void TenantRuntime::drop_excess_records() {
+    while (records_.size() > most_waiting_records) {
+        records_.pop_front();
+        ++context_.figures.samples_dropped;
+    }
+}
+
+void TenantRuntime::maintain_if_due(Time now) {
+    if (now < next_maintenance_ || tenant_.owner_too_powerful) return;
+    next_maintenance_ = now + maintenance_interval;
+    try {
+        maintain(tenant_);
+        set_problem(Problem::maintaining, "");
+    } catch (const std::exception& error) {
+        set_problem(Problem::maintaining, std::string("could not keep partitions: ") + error.what());
+    }
+}
+
+void TenantRuntime::set_problem(Problem problem, const std::string& error) {
+    std::string& before = problems_[problem];
+    if (error == before) return;
+    before = error;
+    if (error.empty()) {
+        pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" works again");
+        return;
+    }
+    const std::string message = "tenant \"" + tenant_.name + "\" has a problem";
+    pg::write_log(pg::LogLevel::warning, message, error, "The other tenants are not affected.");
+    publish_error(message + ": " + error);
+}
+
+Time TenantRuntime::next_event(bool room, Time now) const {
+    Time next = Time::max();
+    const auto consider = [&](Time at) { next = std::min(next, at); };
+    if (const auto event = prober_.next_event(); event && *event > now) consider(*event);
+    if (!records_.empty())
+        consider(jobs_.empty() ? std::max(now, store_not_before_)
+                               : std::max(oldest_record_ + most_batch_age, store_not_before_));
+    const std::size_t suspect_share = std::max(1, setting_concurrency() / 4);
+    if (room && prober_.available(now)) {
+        if (const auto due = schedule_.next_due(suspects_in_flight() < suspect_share)) consider(*due);
+    }
+    return next;
+}
+
+ProberFigures TenantRuntime::prober_figures() const {
+    const auto to_server_time = [](std::chrono::system_clock::time_point at) -> TimestampTz {
+        if (at == std::chrono::system_clock::time_point{}) return 0;
+        const auto since = std::chrono::duration_cast<std::chrono::microseconds>(at.time_since_epoch()).count();
+        return since - (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+    };
+    const auto source = prober_.figures();
+    ProberFigures figures;
+    figures.tenant_key = tenant_.key;
+    figures.tenant_role = tenant_.role;
+    figures.pid = source.pid;
+    figures.started_at = to_server_time(source.started_at);
+    figures.restarts = source.restarts;
+    figures.in_flight = source.in_flight;
+    figures.polls_lost = source.polls_lost;
+    figures.last_exit_at = to_server_time(source.last_exit_at);
+    strlcpy(figures.last_exit, source.last_exit.c_str(), sizeof(figures.last_exit));
+    return figures;
+}
+
+}  // namespace vitals::ext

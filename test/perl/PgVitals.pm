@@ -1,0 +1,150 @@
+# Shared by the TAP tests: clusters with the module preloaded, and waiting with a deadline that the test states.
+package PgVitals;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+our @EXPORT = qw(
+  new_cluster within takes_less_than background_session
+  collector_pid launcher_pid collector_serves ready_database
+  is_alive descendants count_in_log
+);
+
+# A cluster with the module preloaded, started. Options: conf => lines for postgresql.conf, preload => 0, start => 0,
+# streaming => 1 for a primary of standbys.
+sub new_cluster
+{
+    my ($name, %option) = @_;
+    my $node = PostgreSQL::Test::Cluster->new($name);
+    $node->init(allows_streaming => $option{streaming} // 0);
+    $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_vitals'") if $option{preload} // 1;
+    # Off by default in test clusters.
+    $node->append_conf('postgresql.conf', 'restart_after_crash = on');
+    $node->append_conf('postgresql.conf', $option{conf}) if defined $option{conf};
+    $node->start if $option{start} // 1;
+    return $node;
+}
+
+# Passes if the code returns something true before so many seconds are over; returns what it returned.
+sub within
+{
+    my ($seconds, $what, $code) = @_;
+    my $start = time;
+    my $result;
+    until ($result = $code->())
+    {
+        last if time - $start > $seconds;
+        select undef, undef, undef, 0.02;
+    }
+    ok($result, sprintf('%s within %g s', $what, $seconds));
+    note(sprintf('took %.3f s', time - $start));
+    return $result;
+}
+
+# Passes if the code, which may die, is done in less than so many seconds.
+sub takes_less_than
+{
+    my ($seconds, $what, $code) = @_;
+    my $start = time;
+    my $done = eval { $code->(); 1 };
+    my $took = time - $start;
+    diag("$what: $@") unless $done;
+    ok($done && $took < $seconds, sprintf('%s takes less than %g s', $what, $seconds));
+    note(sprintf('took %.3f s', $took));
+    return;
+}
+
+# A session that stays open; end it with ->quit.
+sub background_session
+{
+    my ($node, $database) = @_;
+    return $node->background_psql($database, on_error_stop => 0);
+}
+
+sub worker_pids
+{
+    my ($node, $type, $database) = @_;
+    # A cluster that is just restarting after a crash has none.
+    my ($code, $out) = $node->psql('postgres',
+        "SELECT pid FROM pg_stat_activity WHERE backend_type = '$type' AND coalesce(datname, '') = '$database'");
+    return $code == 0 ? split(/\n/, $out) : ();
+}
+
+# The process of the database's collector, or nothing. Dies if there are two.
+sub collector_pid
+{
+    my ($node, $database) = @_;
+    my @pids = worker_pids($node, 'pg_vitals collector', $database);
+    die "two collectors in $database: @pids" if @pids > 1;
+    return $pids[0];
+}
+
+sub launcher_pid
+{
+    my ($node) = @_;
+    my @pids = worker_pids($node, 'pg_vitals launcher', '');
+    die "two launchers: @pids" if @pids > 1;
+    return $pids[0];
+}
+
+# Process of a collector that has reported itself running, or nothing.
+sub collector_serves
+{
+    my ($node, $database) = @_;
+    my ($code, $pid) = $node->psql($database, "SELECT pid FROM vitals.worker_status WHERE state = 'running'");
+    return $code == 0 && $pid ne '' ? $pid : undef;
+}
+
+# Makes a database with the extension and returns the process of its collector.
+sub ready_database
+{
+    my ($node, $database, $owner) = @_;
+    $node->safe_psql('postgres', "CREATE DATABASE $database" . (defined $owner ? " OWNER $owner" : ''));
+    $node->safe_psql($database, 'CREATE EXTENSION pg_vitals');
+    return within(2, "collector of $database runs", sub { collector_serves($node, $database) });
+}
+
+# Whether the process runs; one that only waits to be reaped does not.
+sub is_alive
+{
+    my ($pid) = @_;
+    open(my $file, '<', "/proc/$pid/stat") or return 0;
+    my $stat = <$file> // '';
+    return $stat =~ /\)\s+[^ZX]/ ? 1 : 0;
+}
+
+# All processes below a process, at the moment.
+sub descendants
+{
+    my ($root) = @_;
+    my %children;
+    foreach my $path (glob '/proc/[0-9]*/stat')
+    {
+        open(my $file, '<', $path) or next;
+        my $stat = <$file> // '';
+        push @{ $children{$2} }, $1 if $stat =~ /^(\d+) \(.*\) \S (\d+)/s;
+    }
+    my @found = @{ $children{$root} // [] };
+    for (my $i = 0; $i < @found; $i++)
+    {
+        push @found, @{ $children{ $found[$i] } // [] };
+    }
+    return @found;
+}
+
+# How often a pattern occurs in the log of the server, from an offset on.
+sub count_in_log
+{
+    my ($node, $pattern, $offset) = @_;
+    my $log = substr(slurp_file($node->logfile), $offset // 0);
+    my $count = () = $log =~ /$pattern/g;
+    return $count;
+}
+
+1;
