@@ -183,8 +183,13 @@ void CollectionLoop::wait() {
 
 void run_collection() {
     CollectionLoop loop;
-    while (!collection_must_return())
-        loop.turn();
+    try {
+        while (!collection_must_return())
+            loop.turn();
+    } catch (const pg::ServerError&) {
+        // DROP EXTENSION may commit between the look at the extension and the use of its tables: not a failure.
+        if (!extension_has_changed()) throw;
+    }
 }
 
 }  // namespace vitals::ext

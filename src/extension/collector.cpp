@@ -147,6 +147,13 @@ bool collection_must_return() {
     return !is_own_version(version);
 }
 
+bool extension_has_changed() {
+    if (recheck_requested(own_start.slot)) return true;
+    Version version;
+    read_extension_version(version);
+    return !is_own_version(version);
+}
+
 }  // namespace vitals::ext
 
 void vitals_collector_main(Datum) {

@@ -15,6 +15,10 @@ bool register_collector(const CollectorStart& start, const char* database_name, 
 // Cheap.
 bool collection_must_return();
 
+// Whether the extension was dropped, created or updated since the last look, so that an error of the collection is
+// explained by that. Throws pg::ServerError.
+bool extension_has_changed();
+
 }  // namespace vitals::ext
 
 // Main function of the process; found by its name in the module.

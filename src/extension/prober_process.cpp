@@ -78,6 +78,7 @@ ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::m
                                    "--memory-limit", std::to_string(settings.memory_limit_bytes),
                                    "--grace-ms",     std::to_string(settings.grace.count())};
     if (settings.allow_local) words.emplace_back("--allow-local");
+    if (!settings.ca_directory.empty()) words.insert(words.end(), {"--ca-directory", settings.ca_directory});
     std::vector<const char*> arguments;
     arguments.reserve(words.size() + 1);
     for (const auto& word : words)

@@ -21,6 +21,7 @@ struct ProberSettings {
     long memory_limit_bytes = 0;
     std::chrono::milliseconds grace{5000};  // how long it may finish what is in flight after SIGTERM
     bool allow_local = false;
+    std::string ca_directory;  // empty: the system's own alone
 };
 
 class ProberProcess {

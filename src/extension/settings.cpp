@@ -10,6 +10,7 @@ namespace vitals::ext {
 
 namespace {
 
+char* ca_directory = nullptr;
 char* key_file = nullptr;
 int concurrency = 0;
 int collection_timeout_ms = 0;
@@ -69,6 +70,9 @@ void define_settings(bool preloaded) {
     DefineCustomBoolVariable("vitals.synchronous_commit", "Whether a collector waits until its commits are on disk.",
                              "Off loses at most the last samples in a crash of the server.", &synchronous_commit, false,
                              PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("vitals.ca_directory", "A further directory of CA files for connections to servers.",
+                               "Probers can read CA files of the system and of this directory, and no other files.",
+                               &ca_directory, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("vitals.tenant", "The tenant that this session works with.",
                                "Chooses among the tenants whose role the user is a member of.", &tenant, "",
                                PGC_USERSET, 0, nullptr, nullptr, nullptr);
@@ -82,6 +86,9 @@ void define_settings(bool preloaded) {
     pg::reserve_setting_prefix("vitals");
 }
 
+const char* setting_ca_directory() {
+    return ca_directory;
+}
 const char* setting_key_file() {
     return key_file;
 }

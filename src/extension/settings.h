@@ -11,6 +11,9 @@ namespace vitals::ext {
 // server does not accept them after its start.
 void define_settings(bool preloaded);
 
+// A directory beside the system's own from which a prober may read CA files (option ca_file); empty means none.
+const char* setting_ca_directory();
+
 // Path of the private key; relative means to the data directory.
 const char* setting_key_file();
 

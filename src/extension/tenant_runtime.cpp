@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/time_text.h"
+#include "extension/collector.h"
 #include "extension/settings.h"
 #include "extension/storage.h"
 #include "pg/boundary.h"
@@ -39,7 +40,8 @@ ProberSettings prober_settings(bool allow_local) {
             .threads = std::min(setting_concurrency(), 256),
             .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
             .grace = setting_shutdown_grace(),
-            .allow_local = allow_local};
+            .allow_local = allow_local,
+            .ca_directory = setting_ca_directory()};
 }
 
 double milliseconds_of(Clock::duration span) {
@@ -323,6 +325,8 @@ void TenantRuntime::maintain_if_due(Time now) {
 void TenantRuntime::set_problem(Problem problem, const std::string& error) {
     std::string& before = problems_[problem];
     if (error == before) return;
+    // Tables and functions that were dropped with the extension are nobody's problem: the collection is about to end.
+    if (!error.empty() && extension_has_changed()) return;
     before = error;
     if (error.empty()) {
         pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" works again");

@@ -1,12 +1,6 @@
 // Differences between the server's major versions (14 to 18), so that no other file asks for PG_VERSION_NUM.
 #pragma once
 
-// The module is compiled with hidden symbols. Up to version 15 the server's own macro does not undo that, and neither
-// _PG_init nor an SQL-callable function would be found.
-#ifndef PGDLLEXPORT
-#define PGDLLEXPORT __attribute__((visibility("default")))
-#endif
-
 #include "pg/pg.h"
 
 extern "C" {

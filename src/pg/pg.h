@@ -6,6 +6,12 @@
 #error "src/core and src/prober must not depend on the server"
 #endif
 
+// The module is compiled with hidden symbols. Up to version 15 the server's own macro does not undo that, and neither
+// _PG_init nor an SQL-callable function would be found.
+#ifndef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#endif
+
 extern "C" {
 #include "postgres.h"
 // postgres.h first, by its own rule.
