@@ -56,6 +56,14 @@ EXTENSION_SOURCES += src/extension/tenant_runtime.cpp
 EXTENSION_SOURCES += src/extension/worker_functions.cpp
 EXTENSION_SOURCES += src/extension/worker_process.cpp
 
+PROBER_SOURCES += src/prober/connectors/local/local_connector.cpp
+PROBER_SOURCES += src/prober/connectors/local/local_metric.cpp
+PROBER_SOURCES += src/prober/connectors/local/local_mounts.cpp
+PROBER_SOURCES += src/prober/connectors/local/local_sample.cpp
+PROBER_SOURCES += src/prober/connectors/local/local_session.cpp
+PROBER_SOURCES += src/prober/connectors/local/local_values.cpp
+PROBER_SOURCES += src/prober/connectors/local/proc_files.cpp
+PROBER_SOURCES += src/prober/connectors/local/proc_text.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_batch.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_benign_waits.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_check.cpp

@@ -54,6 +54,10 @@ INSERT INTO vitals.metric_catalogue (name, unit, kind, scale, connectors, descri
     ('disk_percent', '%', 'gauge', 2, '{local}', 'Space in use per mount point, as df computes it.'),
     ('disk_used_bytes', 'B', 'gauge', 0, '{local}', 'Space in use per mount point.'),
     ('disk_total_bytes', 'B', 'gauge', 0, '{local}', 'Size of the file system per mount point.'),
+    ('disk_read_ops', '1/s', 'rate', 2, '{local}', 'Read operations per second and device.'),
+    ('disk_write_ops', '1/s', 'rate', 2, '{local}', 'Write operations per second and device.'),
+    ('disk_read_bytes', 'B/s', 'rate', 2, '{local}', 'Bytes read per second and device.'),
+    ('disk_write_bytes', 'B/s', 'rate', 2, '{local}', 'Bytes written per second and device.'),
     ('net_bytes_in', 'B/s', 'rate', 2, '{local}', 'Bytes received per second and interface.'),
     ('net_bytes_out', 'B/s', 'rate', 2, '{local}', 'Bytes sent per second and interface.'),
     ('uptime_seconds', 's', 'gauge', 0, '{local}', 'Time since the host started.');
