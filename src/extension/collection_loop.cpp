@@ -145,7 +145,7 @@ void CollectionLoop::publish() {
         figures_.targets += static_cast<int>(tenant->enabled());
         figures_.overdue += static_cast<int>(tenant->overdue(now));
         const auto prober = tenant->prober_figures();
-        if (prober.started_at != 0) probers.push_back(prober);
+        if (prober.started_at != 0 || prober.last_exit_at != 0) probers.push_back(prober);
     }
     publish_figures(figures_);
     if (publish_probers(probers) > 0 && noted_.insert("max_probers").second) {

@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "extension/collection_loop.h"
+#include "extension/collector_report.h"
 #include "extension/settings.h"
 #include "extension/worker_process.h"
 #include "pg/boundary.h"
@@ -98,6 +99,8 @@ void serve_database() {
 void on_exit(int code, Datum) {
     // FATAL leaves no trace but in the log.
     if (code != 0 && !error_reported) report_collector_error(own_start.slot, "terminated, see the server log");
+    // Here, since FATAL runs no destructors.
+    withdraw_report();
     leave_slot(own_start.slot);
 }
 

@@ -6,6 +6,10 @@
 #include "extension/settings.h"
 #include "extension/shared_memory.h"
 
+extern "C" {
+#include "mb/pg_wchar.h"
+}
+
 namespace vitals::ext {
 
 namespace {
@@ -64,10 +68,12 @@ void publish_figures(const CollectorFigures& figures) {
 }
 
 void publish_error(std::string_view message) {
+    // Not in the middle of a character: a view would show it as text.
+    const auto length = static_cast<std::size_t>(pg_mbcliplen(
+        message.data(), static_cast<int>(message.size()), static_cast<int>(sizeof(CollectorReport::last_error)) - 1));
     const SharedLockGuard guard(SharedArea::collector_report, LW_EXCLUSIVE);
     CollectorReport* report = own_report();
     if (report == nullptr) return;
-    const std::size_t length = std::min(message.size(), sizeof(report->last_error) - 1);
     std::memcpy(report->last_error, message.data(), length);
     report->last_error[length] = '\0';
     report->last_error_at = GetCurrentTimestamp();

@@ -33,7 +33,7 @@ struct ProberFigures {
     int in_flight = 0;
     std::int64_t polls_lost = 0;
     TimestampTz last_exit_at = 0;
-    char last_exit[128] = "";
+    char last_exit[256] = "";
 };
 
 struct CollectorReport {

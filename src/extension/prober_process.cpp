@@ -72,6 +72,9 @@ SocketPair make_socket_pair() {
 }  // namespace
 
 ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::max_result_line) {
+    if (access(settings.path.c_str(), X_OK) != 0) {
+        throw std::system_error(errno, std::generic_category(), "could not execute \"" + settings.path + "\"");
+    }
     std::vector<std::string> words{settings.path,    "serve",
                                    "--fd",           std::to_string(prober_fd),
                                    "--threads",      std::to_string(settings.threads),

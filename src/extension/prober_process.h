@@ -27,7 +27,7 @@ struct ProberSettings {
 class ProberProcess {
   public:
     // Forks and executes the program. Throws std::system_error if that is impossible; a program that cannot be executed
-    // shows as an end of the stream and exit status 127.
+    // shows as an end of the stream and exit status 127, unless it is missing, which throws.
     explicit ProberProcess(const ProberSettings& settings);
     ProberProcess(const ProberProcess&) = delete;
     ProberProcess& operator=(const ProberProcess&) = delete;

@@ -48,6 +48,8 @@ bool ProberSupervisor::start(Time now) {
         process_ = std::make_unique<ProberProcess>(settings_());
     } catch (const std::system_error& error) {
         not_before_ = now + backoff_.failed_after(0ms);
+        figures_.last_exit = std::string("the prober could not be started: ") + error.what();
+        figures_.last_exit_at = std::chrono::system_clock::now();
         pg::write_log(pg::LogLevel::warning, "could not start prober of " + label_, error.what());
         return false;
     }

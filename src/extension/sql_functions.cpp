@@ -56,8 +56,14 @@ HeapTuple form_prober_row(const ProberFigures& figures, TupleDesc descriptor) {
                        TimestampTzGetDatum(figures.started_at), Int32GetDatum(figures.restarts),
                        Int32GetDatum(figures.in_flight),        Int64GetDatum(figures.polls_lost),
                        CStringGetTextDatum(figures.last_exit),  TimestampTzGetDatum(figures.last_exit_at)};
-    bool nulls[8] = {
-        false, figures.pid == 0, false, false, false, false, figures.last_exit[0] == '\0', figures.last_exit_at == 0};
+    bool nulls[8] = {false,
+                     figures.pid == 0,
+                     figures.started_at == 0,
+                     false,
+                     false,
+                     false,
+                     figures.last_exit[0] == '\0',
+                     figures.last_exit_at == 0};
     return heap_form_tuple(descriptor, values, nulls);
 }
 
@@ -190,6 +196,8 @@ Datum vitals_prober_rows(PG_FUNCTION_ARGS) {
     FuncCallContext* call = SRF_PERCALL_SETUP();
     if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
     const auto* figures = static_cast<const ProberFigures*>(call->user_fctx);
-    SRF_RETURN_NEXT(call, HeapTupleGetDatum(form_prober_row(figures[call->call_cntr], call->tuple_desc)));
+    // Made before the macro, which counts the call before it evaluates its argument.
+    HeapTuple row = form_prober_row(figures[call->call_cntr], call->tuple_desc);
+    SRF_RETURN_NEXT(call, HeapTupleGetDatum(row));
 }
 }

@@ -12,6 +12,11 @@
 #include "extension/storage.h"
 #include "pg/boundary.h"
 #include "pg/log.h"
+#include "pg/pg.h"
+
+extern "C" {
+#include "mb/pg_wchar.h"
+}
 
 namespace vitals::ext {
 
@@ -170,7 +175,7 @@ void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
             return;
         }
         failed.end = FinishedJob::End::lost;
-        failed.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, "the prober could not be started"};
+        failed.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
     } catch (const std::exception& error) {
         failed.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
     }
@@ -187,7 +192,7 @@ void TenantRuntime::dispatch_check(const Request& request, Time now) {
         // The session must hear of a timeout before it gives up itself.
         const auto deadline = std::chrono::milliseconds{std::max(request.timeout_ms - 500, 500)};
         const auto job = make_job(tenant_, *target, core::JobKind::check, id, deadline, context_.keys);
-        if (!prober_.submit(job, now)) throw std::runtime_error("The prober could not be started.");
+        if (!prober_.submit(job, now)) throw std::runtime_error(prober_.figures().last_exit);
         checks_.emplace(id, request);
     } catch (const std::exception& error) {
         answer_request(request, false, error.what());
@@ -367,7 +372,9 @@ ProberFigures TenantRuntime::prober_figures() const {
     figures.in_flight = source.in_flight;
     figures.polls_lost = source.polls_lost;
     figures.last_exit_at = to_server_time(source.last_exit_at);
-    strlcpy(figures.last_exit, source.last_exit.c_str(), sizeof(figures.last_exit));
+    const int length = pg_mbcliplen(source.last_exit.data(), static_cast<int>(source.last_exit.size()),
+                                    sizeof(figures.last_exit) - 1);
+    source.last_exit.copy(figures.last_exit, static_cast<std::size_t>(length));
     return figures;
 }
 

@@ -4,7 +4,11 @@ package PgVitals;
 use strict;
 use warnings;
 
+use Cwd qw(abs_path);
 use Exporter 'import';
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -14,14 +18,16 @@ our @EXPORT = qw(
   new_cluster within takes_less_than background_session
   collector_pid launcher_pid collector_serves ready_database
   is_alive descendants count_in_log
+  add_polled_server poll_again prober_pid status_of snapshots_of server_tree_with_prober
 );
 
 # A cluster with the module preloaded, started. Options: conf => lines for postgresql.conf, preload => 0, start => 0,
-# streaming => 1 for a primary of standbys.
+# streaming => 1 for a primary of standbys, install_path => another server tree.
 sub new_cluster
 {
     my ($name, %option) = @_;
-    my $node = PostgreSQL::Test::Cluster->new($name);
+    my $node = PostgreSQL::Test::Cluster->new($name,
+        defined $option{install_path} ? (install_path => $option{install_path}) : ());
     $node->init(allows_streaming => $option{streaming} // 0);
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_vitals'") if $option{preload} // 1;
     # Off by default in test clusters.
@@ -138,6 +144,44 @@ sub descendants
     return @found;
 }
 
+sub postmaster_pid
+{
+    my ($node) = @_;
+    my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)$/m;
+    return $pid;
+}
+
+# Whether the program that polls is installed beside the module.
+sub has_prober
+{
+    my ($node) = @_;
+    return -x $node->config_data('--pkglibdir') . '/pg_vitals/vitals_prober';
+}
+
+# Makes a tenant and returns when the collector serves it.
+sub ready_tenant
+{
+    my ($node, $database, $tenant) = @_;
+    my $count = $node->safe_psql($database, "SELECT vitals.create_tenant('$tenant'); SELECT count(*) FROM vitals.tenant_registry");
+    $count =~ s/.*\n//s;
+    within(1, "collector sees tenant $tenant",
+        sub { $node->safe_psql($database, 'SELECT tenants FROM vitals.worker_status') eq $count });
+    return;
+}
+
+# Adds a server that refuses connections (nobody listens on port 1), starts its collection, and returns the process of
+# the prober that polls it.
+sub start_server
+{
+    my ($node, $database, $tenant, $name, $port) = @_;
+    $port //= 1;
+    $node->safe_psql($database, "SET vitals.tenant = '$tenant';"
+          . "SELECT vitals.add_server('$name', host => '127.0.0.1', port => $port, username => 'u', password => 'p');"
+          . "SELECT vitals.collection_start('$name')");
+    return within(2, "prober of tenant $tenant runs",
+        sub { $node->safe_psql($database, "SELECT pid FROM vitals.probers WHERE tenant = '$tenant'") });
+}
+
 # How often a pattern occurs in the log of the server, from an offset on.
 sub count_in_log
 {
@@ -145,6 +189,81 @@ sub count_in_log
     my $log = substr(slurp_file($node->logfile), $offset // 0);
     my $count = () = $log =~ /$pattern/g;
     return $count;
+}
+
+# Adds a server of the tenant and starts its collection. Arguments of vitals.add_server as a hash of SQL expressions.
+sub add_polled_server
+{
+    my ($node, $database, $tenant, $name, %arguments) = @_;
+    my $arguments = join(', ', "'$name'", map { "$_ => $arguments{$_}" } sort keys %arguments);
+    return $node->safe_psql($database,
+        "SET vitals.tenant = '$tenant'; SELECT vitals.add_server($arguments); SELECT server_id FROM vitals.collection_start('$name')");
+}
+
+# Has a server polled now: a collection that was off and is on again is due at once.
+sub poll_again
+{
+    my ($node, $database, $tenant, $server) = @_;
+    my $targets = 'SELECT targets FROM vitals.worker_status';
+    my $before = $node->safe_psql($database, $targets);
+    $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_stop('$server')");
+    within(2, "collection of $server is off", sub { $node->safe_psql($database, $targets) == $before - 1 });
+    $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_start('$server')");
+    return;
+}
+
+# The prober of a tenant, or nothing while none runs.
+sub prober_pid
+{
+    my ($node, $database, $tenant) = @_;
+    my $pid = $node->safe_psql($database, "SELECT pid FROM vitals.probers WHERE tenant = '$tenant'");
+    return $pid eq '' ? undef : $pid;
+}
+
+# "status|error_class" of a server.
+sub status_of
+{
+    my ($node, $database, $tenant, $server) = @_;
+    return $node->safe_psql($database,
+        "SET vitals.tenant = '$tenant'; SELECT status, coalesce(error_class, '') FROM vitals.collection_status WHERE server = '$server'");
+}
+
+# How many collections of a server are stored.
+sub snapshots_of
+{
+    my ($node, $database, $tenant, $server) = @_;
+    return $node->safe_psql($database,
+        "SELECT count(*) FROM tenant_$tenant.server_snapshots AS p JOIN tenant_$tenant.servers AS s USING (server_key) WHERE s.name = '$server'");
+}
+
+# A server tree in which another program stands where the collector finds vitals_prober; returns its install_path. The
+# server derives all its paths from where its program is, so programs are copied, and what they only read is linked.
+sub server_tree_with_prober
+{
+    my ($program) = @_;
+    my $bin = `pg_config --bindir`;
+    my $share = `pg_config --sharedir`;
+    my $lib = `pg_config --pkglibdir`;
+    chomp($bin, $share, $lib);
+    my $prefix = dirname(dirname(dirname(dirname(dirname($bin)))));
+    my $root = PostgreSQL::Test::Utils::tempdir_short();
+    my $path_of = sub { my ($path) = @_; return $root . substr($path, length $prefix); };
+
+    make_path($path_of->($bin), $path_of->("$lib/pg_vitals"), dirname($path_of->($share)));
+    foreach my $from (glob "$bin/*")
+    {
+        my $to = $path_of->($from);
+        copy($from, $to) or die "copy of $from: $!";
+        chmod 0755, $to;
+    }
+    symlink(abs_path($_), $path_of->($_)) foreach grep { $_ ne "$lib/pg_vitals" } glob "$lib/*";
+    symlink(abs_path($share), $path_of->($share)) or die "link to $share: $!";
+    copy($program, $path_of->("$lib/pg_vitals/vitals_prober")) or die "copy of $program: $!";
+    chmod 0755, $path_of->("$lib/pg_vitals/vitals_prober");
+    # A prober inherits no environment, so this is how one that is not ours learns which version to greet with.
+    my ($version) = slurp_file("$share/extension/pg_vitals.control") =~ /default_version = '(.*?)'/;
+    append_to_file($path_of->("$lib/pg_vitals/version"), $version);
+    return dirname($path_of->($bin));
 }
 
 1;
