@@ -125,18 +125,15 @@ sql/pg_vitals--$(EXTVERSION).sql: $(SQL_PARTS) sources.mk
 	$(call say,SQL,$@)
 	cat $(SQL_PARTS) > $@
 
-# Until the program is there.
-ifneq ($(wildcard $(PROBER_MAIN_SOURCES)),)
 all: $(PROBER)
 
 install: install-prober
-uninstall: uninstall-prober
-endif
 install-prober: all
 	$(MKDIR_P) '$(DESTDIR)$(pkglibdir)/pg_vitals'
 	$(INSTALL) -m 755 $(PROBER) '$(DESTDIR)$(pkglibdir)/pg_vitals/vitals_prober'
 	$(call say,INSTALL,$(DESTDIR)$(pkglibdir) and $(DESTDIR)$(datadir)/extension)
 
+uninstall: uninstall-prober
 uninstall-prober:
 	rm -f '$(DESTDIR)$(pkglibdir)/pg_vitals/vitals_prober'
 	rmdir '$(DESTDIR)$(pkglibdir)/pg_vitals' 2>/dev/null || true

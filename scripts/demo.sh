@@ -1,0 +1,272 @@
+#!/usr/bin/env bash
+# `make demo` and `make demo-stop`: a private server with the extension and three simulated SQL Servers.
+# demo.sh start | stop. Variables: SERVER=host[:port] LOGIN=name add a SQL Server of the reader's own, whose password is
+# asked for; TRUST=1 accepts its certificate unverified.
+#
+# Everything that runs lives in one directory under /tmp, since the user that runs it may be unable to read the clone;
+# .demo/run points there. Nothing is written to the system's PostgreSQL.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+umask 022
+. scripts/unprivileged.sh
+
+state=.demo
+run=
+database=demo
+superuser=postgres
+first_samples_deadline=60
+
+die() {
+    printf 'make demo: %s\n' "$*" >&2
+    exit 1
+}
+
+step() { printf '==> %s\n' "$*"; }
+
+# ---- what is there
+
+find_run() {
+    run=$(readlink "$state/run" 2> /dev/null || true)
+    case $run in
+        /tmp/pg_vitals_demo.*) [ -d "$run" ] && return ;;
+    esac
+    run=
+    return 1
+}
+
+# Pids are reused, after a reboot at the latest: a process counts only if its command line names the demo's directory.
+is_ours() { [ -n "$1" ] && tr '\0' ' ' 2> /dev/null < "/proc/$1/cmdline" | grep -qF "$run/"; }
+
+postmaster_pid() { head -n 1 "$run/data/postmaster.pid" 2> /dev/null || true; }
+simulator_pid() { cat "$run/tds_server.pid" 2> /dev/null || true; }
+
+is_running() { is_ours "$(postmaster_pid)" && is_ours "$(simulator_pid)"; }
+
+bindir() { cat "$run/bindir"; }
+
+sql() {
+    PGOPTIONS='-c client_min_messages=warning' "$(bindir)/psql" -X -q -v ON_ERROR_STOP=1 -h "$run" -p "$(cat "$run/port")" \
+        -U $superuser -d "${database_of_call:-$database}" "$@"
+}
+
+# ---- stop
+
+end_process() {
+    local pid=$1 signal
+    for signal in TERM KILL; do
+        is_ours "$pid" || return 0
+        kill -$signal "$pid"
+        for ((i = 0; i < 100; i++)); do
+            is_ours "$pid" || return 0
+            sleep 0.05
+        done
+    done
+}
+
+stop() {
+    if find_run; then
+        if is_ours "$(postmaster_pid)"; then
+            as_user "$(bindir)/pg_ctl" -D "$run/data" -m fast -w -t 20 stop > /dev/null 2>&1 ||
+                as_user "$(bindir)/pg_ctl" -D "$run/data" -m immediate -w -t 10 stop > /dev/null 2>&1 || true
+        fi
+        end_process "$(postmaster_pid)"
+        end_process "$(simulator_pid)"
+        rm -rf "$run"
+    fi
+    rm -rf "$state"
+}
+
+# ---- start
+
+build() {
+    local launcher=()
+    ! command -v ccache > /dev/null || launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
+    mkdir -p .build
+    step 'Building the extension, the prober and the simulated SQL Servers'
+    make --no-print-directory -j"$(nproc)" all
+    if ! { cmake -S . -B .build/test "${launcher[@]}" && cmake --build .build/test --target tds_server -j"$(nproc)"; } \
+        > .build/demo.log 2>&1; then
+        tail -n 30 .build/demo.log >&2
+        die 'the simulated SQL Servers could not be built'
+    fi
+}
+
+free_port() {
+    local port
+    for ((port = 54320; port < 54420; port++)); do
+        if ! (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
+            printf '%s\n' "$port"
+            return
+        fi
+    done
+    die 'no free port between 54320 and 54419'
+}
+
+start_simulator() {
+    as_user mkdir -p "$run/ca" "$run/bin"
+    install -m 755 .build/test/tds_server "$run/bin/tds_server"
+    install -m 644 test/fixtures/mssql-fixture.json "$run/fixture.json"
+    head -c 18 /dev/urandom | base64 > "$run/password"
+    chmod 600 "$run/password"
+    chown "$(run_user)" "$run/password"
+    # shellcheck disable=SC2016
+    as_user setsid sh -c 'echo $$ > "$0/tds_server.pid"
+        exec "$0/bin/tds_server" --servers 3 --port 0 --login vitals --password-file "$0/password" --tls require \
+            --ca-out "$0/ca/ca.pem" --fixture "$0/fixture.json" --replay live' "$run" \
+        > "$run/log/tds_server.out" 2> "$run/log/tds_server.log" < /dev/null &
+    for ((i = 0; i < 200; i++)); do
+        if grep -q '"ready":true' "$run/log/tds_server.out"; then return; fi
+        sleep 0.05
+    done
+    tail -n 20 "$run/log/tds_server.log" >&2
+    die 'the simulated SQL Servers did not start'
+}
+
+start_server() {
+    local pg_config
+    pg_config=$(scripts/server_tree.sh "$run/server" "${PG_CONFIG:-pg_config}")
+    make --no-print-directory install PG_CONFIG="$pg_config" > /dev/null
+    "$pg_config" --bindir > "$run/bindir"
+    free_port > "$run/port"
+    as_user "$(bindir)/initdb" -D "$run/data" -U $superuser -A trust --locale=C.UTF-8 --encoding=UTF8 --no-sync \
+        > "$run/log/initdb.log" 2>&1 || {
+        tail -n 20 "$run/log/initdb.log" >&2
+        die 'initdb failed'
+    }
+    # Nobody else can enter the directory of the socket, which is why "trust" is no risk.
+    cat >> "$run/data/postgresql.conf" << CONF
+shared_preload_libraries = 'pg_vitals'
+vitals.ca_directory = '$run/ca'
+listen_addresses = ''
+unix_socket_directories = '$run'
+port = $(cat "$run/port")
+cluster_name = 'pg_vitals demo'
+CONF
+    as_user "$(bindir)/pg_ctl" -D "$run/data" -l "$run/log/postgresql.log" -w -t 30 start > /dev/null || {
+        tail -n 20 "$run/log/postgresql.log" >&2
+        die 'the server did not start'
+    }
+    database_of_call=postgres sql -c "CREATE DATABASE $database"
+}
+
+write_environment() {
+    cat > "$state/env" << ENV
+export PGHOST=$run PGPORT=$(cat "$run/port") PGUSER=$superuser PGDATABASE=$database
+ENV
+    ln -sfn "$run/log" "$state/log"
+}
+
+show_problem() {
+    printf '\n'
+    sql -x -c 'SELECT * FROM vitals.worker_status' -c 'SELECT * FROM vitals.probers' \
+        -c 'SELECT server, status, state, error_class, last_error FROM vitals.collection_status' >&2 || true
+    printf -- '---- end of %s/log/postgresql.log\n' "$state" >&2
+    tail -n 20 "$run/log/postgresql.log" >&2
+    die "$1 The demo is left running; make demo-stop ends it."
+}
+
+journey() {
+    local ports
+    IFS=, read -r -a ports < <(sed -n 's/.*"ports":\[\([0-9,]*\)\].*/\1/p' "$run/log/tds_server.out")
+    PASSWORD_FILE=$run/password sql -v port1="${ports[0]}" -v port2="${ports[1]}" -v port3="${ports[2]}" \
+        -v ca_file="$run/ca/ca.pem" -f scripts/demo_journey.sql || show_problem 'A statement failed.'
+}
+
+wait_for_samples() {
+    local all have=0 start=$SECONDS
+    all=$(sql -At -c 'SELECT count(*) FROM vitals.collection_status WHERE enabled')
+    while [ "$have" -lt "$all" ]; do
+        have=$(sql -At -c 'SELECT count(*) FROM vitals.collection_status WHERE last_collected_at IS NOT NULL')
+        [ ! -t 1 ] || printf '\r==> Waiting for the first samples: %s of %s servers, %s s ' "$have" "$all" $((SECONDS - start))
+        [ $((SECONDS - start)) -le $first_samples_deadline ] || show_problem "No samples of every server after $first_samples_deadline s."
+        [ "$have" -ge "$all" ] || sleep 0.1
+    done
+    [ ! -t 1 ] || printf '\n'
+    step "Samples of all $all servers are stored"
+}
+
+describe() {
+    cat << TEXT
+
+The demo is running: PostgreSQL with pg_vitals, and three simulated SQL Servers.
+  connect        . $state/env && $(command -v psql > /dev/null || printf '%s/' "$(bindir)")psql
+  look           SELECT * FROM vitals.latest_metrics;     SELECT * FROM vitals.collection_status;
+  your own       make demo SERVER=host:port LOGIN=name    (asks for the password)
+  logs           $state/log/
+  end            make demo-stop
+TEXT
+}
+
+say_when_rates_come() {
+    printf '\n· is a value that is not known yet: rates (CPU, batch requests, waits, I/O) need two polls. All are there from %s on.\n' \
+        "$(date -d "$(sql -At -c 'SELECT max(next_due_at) + interval $$1 second$$ FROM vitals.collection_status WHERE enabled')" +%H:%M:%S)"
+}
+
+# ---- the reader's own server
+
+# host, host:port, host,port or [address]:port
+split_server() {
+    case $SERVER in
+        *\\*) die "give the port instead of an instance's name: SERVER=host:port" ;;
+        \[*\]:*) host=${SERVER%]:*} host=${host#[} port=${SERVER##*:} ;;
+        *:*:*) host=$SERVER port=1433 ;;
+        *[:,]*) host=${SERVER%[:,]*} port=${SERVER##*[:,]} ;;
+        *) host=$SERVER port=1433 ;;
+    esac
+    [[ $port =~ ^[0-9]+$ ]] || die "\"$port\" is not a port: SERVER=host:port"
+}
+
+add_own_server() {
+    local host port password file
+    split_server
+    [ -n "${LOGIN:-}" ] || die 'LOGIN=name of a login of that server is missing'
+    read -r -s -p "Password of $LOGIN on $host:$port: " password < /dev/tty || die 'no terminal to ask for the password'
+    printf '\n'
+    file=$(mktemp "$state/password.XXXXXX")
+    chmod 600 "$file"
+    # shellcheck disable=SC2064
+    trap "rm -f '$file'" EXIT
+    printf '%s' "$password" > "$file"
+    PASSWORD_FILE=$file sql -v name="$host:$port" -v host="$host" -v port="$port" -v login="$LOGIN" \
+        -v trust="$([ -n "${TRUST:-}" ] && printf true || printf false)" -f scripts/demo_own_server.sql
+    rm -f "$file"
+}
+
+# ----
+
+start() {
+    if find_run && is_running; then
+        if [ -n "${SERVER:-}" ]; then
+            add_own_server
+        else
+            describe
+        fi
+        return
+    fi
+    # What a crash or a reboot left.
+    stop
+    scripts/install_packages.sh build demo
+    build
+    run=$(private_directory pg_vitals_demo)
+    mkdir -p $state
+    ln -sfn "$run" $state/run
+    as_user mkdir -p "$run/log"
+    step "Starting three simulated SQL Servers and a private PostgreSQL in $run"
+    start_simulator
+    start_server
+    write_environment
+    journey
+    wait_for_samples
+    sql -v zone="$(date +%:z)" -f scripts/demo_result.sql
+    say_when_rates_come
+    [ -z "${SERVER:-}" ] || add_own_server
+    describe
+}
+
+case ${1:-} in
+    start) start ;;
+    stop)
+        if find_run; then stop && printf 'The demo is gone.\n'; else stop && printf 'No demo is running.\n'; fi
+        ;;
+    *) die 'usage: demo.sh start | stop' ;;
+esac
