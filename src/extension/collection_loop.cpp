@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ using namespace std::chrono_literals;
 // Long enough for any statement of ours to get past a user's; short enough that a forgotten transaction of a tenant's
 // cannot hold up the others.
 constexpr const char* lock_timeout = "2s";
+constexpr auto read_retry = 5s;
 
 class CollectionLoop {
   public:
@@ -48,6 +50,7 @@ class CollectionLoop {
 
   private:
     void reload_if_due();
+    [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
     void dispatch();
     void publish();
@@ -62,7 +65,8 @@ class CollectionLoop {
     std::map<int, std::unique_ptr<TenantRuntime>> tenants_;
     std::uint64_t generation_ = 0;
     Time next_reload_{};
-    int served_last_ = 0;  // the tenant that was given its turn first last time
+    std::string read_problem_;  // empty: the tenants could be read
+    int served_last_ = 0;       // the tenant that was given its turn first last time
     std::set<std::string> noted_;
 };
 
@@ -78,8 +82,13 @@ void CollectionLoop::reload_if_due() {
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
     });
 
+    auto tenants = read_tenants();
+    if (!tenants) {
+        next_reload_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());
+        return;
+    }
     std::set<int> active;
-    for (auto& tenant : load_tenants()) {
+    for (auto& tenant : *tenants) {
         active.insert(tenant.key);
         auto& runtime = tenants_[tenant.key];
         if (!runtime) runtime = std::make_unique<TenantRuntime>(tenant, context_);
@@ -105,6 +114,28 @@ std::size_t CollectionLoop::in_flight() const {
     for (const auto& [key, tenant] : tenants_)
         sum += tenant->in_flight();
     return sum;
+}
+
+// Nothing if they could not be read: a lock that somebody holds or a cancelled statement is no reason to end, and what
+// was read last stays valid.
+std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
+    std::string problem;
+    try {
+        auto tenants = load_tenants();
+        if (!read_problem_.empty()) pg::write_log(pg::LogLevel::log, "tenants can be read again");
+        read_problem_.clear();
+        return tenants;
+    } catch (const pg::ServerError& error) {
+        // Dropped with the extension: the end of the collection.
+        if (extension_has_changed()) throw;
+        problem = std::string("could not read the tenants: ") + error.what();
+    }
+    if (problem != read_problem_) {
+        pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with what was read before.");
+        publish_error(problem);
+        read_problem_ = problem;
+    }
+    return std::nullopt;
 }
 
 // One poll per tenant and round, beginning behind the one that began last: a large tenant cannot starve a small one.
@@ -170,7 +201,8 @@ void CollectionLoop::wait() {
         owners.push_back(tenant.get());
     }
     const auto ready = pg::wait_for(interests, time_to_wait(Clock::now()));
-    pg::call([] { process_idle_interrupts(); });
+    // Also the reload interval itself may have changed.
+    if (pg::call([] { return process_idle_interrupts(); })) next_reload_ = Time{};
     for (const auto& socket : ready) {
         owners[socket.index]->on_socket(socket.readable, socket.writable, Clock::now());
         note_sandbox(*owners[socket.index]);
