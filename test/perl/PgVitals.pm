@@ -144,44 +144,6 @@ sub descendants
     return @found;
 }
 
-sub postmaster_pid
-{
-    my ($node) = @_;
-    my ($pid) = slurp_file($node->data_dir . '/postmaster.pid') =~ /^(\d+)$/m;
-    return $pid;
-}
-
-# Whether the program that polls is installed beside the module.
-sub has_prober
-{
-    my ($node) = @_;
-    return -x $node->config_data('--pkglibdir') . '/pg_vitals/vitals_prober';
-}
-
-# Makes a tenant and returns when the collector serves it.
-sub ready_tenant
-{
-    my ($node, $database, $tenant) = @_;
-    my $count = $node->safe_psql($database, "SELECT vitals.create_tenant('$tenant'); SELECT count(*) FROM vitals.tenant_registry");
-    $count =~ s/.*\n//s;
-    within(1, "collector sees tenant $tenant",
-        sub { $node->safe_psql($database, 'SELECT tenants FROM vitals.worker_status') eq $count });
-    return;
-}
-
-# Adds a server that refuses connections (nobody listens on port 1), starts its collection, and returns the process of
-# the prober that polls it.
-sub start_server
-{
-    my ($node, $database, $tenant, $name, $port) = @_;
-    $port //= 1;
-    $node->safe_psql($database, "SET vitals.tenant = '$tenant';"
-          . "SELECT vitals.add_server('$name', host => '127.0.0.1', port => $port, username => 'u', password => 'p');"
-          . "SELECT vitals.collection_start('$name')");
-    return within(2, "prober of tenant $tenant runs",
-        sub { $node->safe_psql($database, "SELECT pid FROM vitals.probers WHERE tenant = '$tenant'") });
-}
-
 # How often a pattern occurs in the log of the server, from an offset on.
 sub count_in_log
 {
