@@ -52,10 +52,14 @@ EXTENSION_SOURCES += src/extension/settings.cpp
 EXTENSION_SOURCES += src/extension/shared_memory.cpp
 EXTENSION_SOURCES += src/extension/sql_functions.cpp
 EXTENSION_SOURCES += src/extension/storage.cpp
+EXTENSION_SOURCES += src/extension/tenant_functions.cpp
 EXTENSION_SOURCES += src/extension/tenant_runtime.cpp
 EXTENSION_SOURCES += src/extension/worker_functions.cpp
 EXTENSION_SOURCES += src/extension/worker_process.cpp
 
+PROBER_SOURCES += src/prober/check_report.cpp
+PROBER_SOURCES += src/prober/command_line.cpp
+PROBER_SOURCES += src/prober/connector_set.cpp
 PROBER_SOURCES += src/prober/connectors/local/local_connector.cpp
 PROBER_SOURCES += src/prober/connectors/local/local_metric.cpp
 PROBER_SOURCES += src/prober/connectors/local/local_mounts.cpp
@@ -87,9 +91,38 @@ PROBER_SOURCES += src/prober/freetds/tds_cell.cpp
 PROBER_SOURCES += src/prober/freetds/tds_connection.cpp
 PROBER_SOURCES += src/prober/freetds/tds_rows.cpp
 PROBER_SOURCES += src/prober/freetds/trust_list.cpp
+PROBER_SOURCES += src/prober/job_pool.cpp
+PROBER_SOURCES += src/prober/job_stream.cpp
+PROBER_SOURCES += src/prober/password_input.cpp
+PROBER_SOURCES += src/prober/report_writer.cpp
+PROBER_SOURCES += src/prober/run_command.cpp
+PROBER_SOURCES += src/prober/sandbox/inheritance.cpp
+PROBER_SOURCES += src/prober/sandbox/limits.cpp
+PROBER_SOURCES += src/prober/serve.cpp
+PROBER_SOURCES += src/prober/version_text.cpp
 
 PROBER_MAIN_SOURCES += src/prober/main.cpp
 
+PROBER_TEST_SOURCES += test/prober/local_connector_test.cpp
+PROBER_TEST_SOURCES += test/prober/local_host_test.cpp
+PROBER_TEST_SOURCES += test/prober/local_mounts_test.cpp
+PROBER_TEST_SOURCES += test/prober/local_proc_files_test.cpp
 PROBER_TEST_SOURCES += test/prober/main.cpp
 
 TDS_SERVER_MAIN_SOURCES += test/tds_server/main.cpp
+
+TDS_SERVER_SOURCES += test/tds_server/activity.cpp
+TDS_SERVER_SOURCES += test/tds_server/fixture.cpp
+TDS_SERVER_SOURCES += test/tds_server/fixture_engine.cpp
+TDS_SERVER_SOURCES += test/tds_server/fixture_tables.cpp
+TDS_SERVER_SOURCES += test/tds_server/sample_objects.cpp
+TDS_SERVER_SOURCES += test/tds_server/sql_types.cpp
+TDS_SERVER_SOURCES += test/tds_server/timestamps.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_binder.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_evaluator.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_functions.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_lexer.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_parser.cpp
+
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/evaluator_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/replay_test.cpp

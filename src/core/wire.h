@@ -43,10 +43,10 @@ using Options = std::map<std::string, std::string, std::less<>>;
 struct Job {
     std::uint64_t id = 0;
     JobKind kind = JobKind::poll;
-    std::string connector;               // "mssql", "local"
-    std::string target;                  // uuid of the server: key of the kept connection and of the predecessor sample
-    std::chrono::milliseconds deadline;  // for everything, from the moment the prober has read the line
-    std::chrono::seconds interval;       // the target's polling interval: bounds how old a predecessor may be
+    std::string connector;  // "mssql", "local"
+    std::string target;     // uuid of the server: key of the kept connection and of the predecessor sample
+    std::chrono::milliseconds deadline{5000};  // for everything, from the moment the prober has read the line
+    std::chrono::seconds interval{60};         // the target's polling interval: bounds how old a predecessor may be
     std::string host;
     std::uint16_t port = 0;
     std::string username;

@@ -84,7 +84,8 @@ Mounts parse_mounts(std::string_view text) {
 }
 
 bool is_measured(const std::string& point, const Mount& mount) {
-    if (!is_plain_name(point) || may_hang(mount.type) || contains(image_types, mount.type)) return false;
+    if (!point.starts_with('/') || !is_plain_name(point) || may_hang(mount.type) || contains(image_types, mount.type))
+        return false;
     if (std::any_of(ignored_trees.begin(), ignored_trees.end(), [&](auto tree) { return is_beneath(point, tree); }))
         return false;
     // The root of a container is an overlay: its space is that of the disk below.
