@@ -1,0 +1,26 @@
+// The connectors this prober may use, by name.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "prober/connector.h"
+
+namespace vitals::prober {
+
+class ConnectorSet {
+  public:
+    ConnectorSet() = default;
+    // All that there are. allow_local: also the one that shows the machine of the prober, which is a privilege.
+    static ConnectorSet standard(bool allow_local);
+
+    void add(std::unique_ptr<Connector> connector);
+    // Null for a name that is unknown or not allowed.
+    [[nodiscard]] const Connector* find(std::string_view name) const noexcept;
+
+  private:
+    std::vector<std::unique_ptr<Connector>> connectors_;
+};
+
+}  // namespace vitals::prober
