@@ -1,0 +1,70 @@
+// One client's talk with a simulated server above the packets: the login, then one reply for each request. No network.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tds_server/client_request.h"
+#include "tds_server/engine.h"
+#include "tds_server/login_record.h"
+#include "tds_server/tds_packet.h"
+
+namespace tds_server {
+
+struct Account {
+    std::string login = "vitals";
+    std::string password = "vitals";
+};
+
+class Conversation {
+  public:
+    Conversation(Engine& engine, const Account& account, std::string_view server_name, std::uint16_t spid);
+
+    struct LoginReply {
+        bool accepted = false;
+        std::string tokens;
+    };
+    // forced_error: what the login fails with, 0 to judge it. Throws ProtocolError.
+    LoginReply log_in(std::string_view payload, bool encrypted, int forced_error);
+
+    // The tokens of the reply to a batch, a procedure call, a transaction request. Throws ProtocolError.
+    std::string answer(const ClientMessage& request);
+    std::string error_reply(int number) const;
+    std::string done_reply(std::uint16_t status) const;
+
+    TdsVersion version() const noexcept { return login_.version; }
+    // Replies after the one to the login use it.
+    std::size_t packet_size() const noexcept { return packet_size_; }
+    const ClientContext& client() const noexcept { return client_; }
+
+  private:
+    std::optional<ServerMessage> judge(int forced_error) const;
+    std::string welcome() const;
+    std::string failure(const ServerMessage& error) const;
+    std::string answer_rpc(const RpcRequest& request);
+    std::string answer_transaction(TransactionStep step);
+    std::string run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
+                             std::int32_t new_handle);
+    std::string execute_prepared(const RpcRequest& request);
+
+    Engine& engine_;
+    const Account& account_;
+    std::string_view server_name_;
+    LoginRecord login_;
+    ClientContext client_;
+    std::size_t packet_size_ = default_packet_size;
+
+    struct Prepared {
+        std::string sql;
+        std::vector<std::string> parameter_names;
+    };
+    std::map<std::int32_t, Prepared> prepared_;
+    std::int32_t last_handle_ = 0;
+    std::uint64_t transaction_ = 0;
+    std::uint64_t last_transaction_ = 0;
+};
+
+}  // namespace tds_server
