@@ -1,6 +1,6 @@
 // The border between the two halves of the simulated SQL Server: the TDS half (tokens, TLS, faults) turns a batch into
-// one call of Engine::execute and encodes what comes back; the engine half (fixture, small T-SQL evaluator) knows nothing
-// of the wire.
+// one call of Engine::execute and encodes what comes back; the engine half (fixture, small T-SQL evaluator) knows
+// nothing of the wire.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,8 @@ struct Column {
     ColumnType type;
 };
 
-// NULL, bit, integers, real/float8, and everything else as UTF-8 text: numbers "123.45", times "2026-03-02T10:00:00.000",
-// binary "0x0A0B", uniqueidentifier in its usual form.
+// NULL, bit, integers, real/float8, and everything else as UTF-8 text: numbers "123.45", times
+// "2026-03-02T10:00:00.000", binary "0x0A0B", uniqueidentifier in its usual form.
 using Cell = std::variant<std::monostate, bool, std::int64_t, double, std::string>;
 using Row = std::vector<Cell>;
 

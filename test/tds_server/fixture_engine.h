@@ -1,4 +1,5 @@
-// A simulated SQL Server's memory: answers T-SQL from a recorded fixture and lets its counters grow as a real server's would.
+// A simulated SQL Server's memory: answers T-SQL from a recorded fixture and lets its counters grow as a real server's
+// would.
 #pragma once
 
 #include "engine.h"
