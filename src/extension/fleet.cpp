@@ -10,6 +10,11 @@ namespace vitals::ext {
 
 namespace {
 
+// Of one tenant. More than one collector could poll in any case.
+constexpr std::size_t most_targets = 20'000;
+// All others wait meanwhile.
+constexpr std::chrono::seconds reading_limit{3};
+
 template <typename Number>
 Number number_of(const pg::Cell& cell, Number otherwise = 0) {
     if (!cell) return otherwise;
@@ -59,11 +64,13 @@ Target target_of(const pg::Row& row) {
 
 std::vector<Target> query_targets(const Tenant& tenant, std::string_view condition, std::string_view parameter) {
     const std::string schema = pg::quote_identifier(tenant.schema);
+    // The tables are the tenant's, who may have taken every limit off them: lengths and rows are bounded here again.
     const std::string sql =
-        "SELECT s.id, s.server_key, s.name, s.connector,"
+        "SELECT s.id, s.server_key, left(s.name, 200), left(s.connector, 100),"
         " (SELECT k.needs_superuser::text FROM vitals.connectors AS k WHERE k.name = s.connector),"
-        " s.host, s.port, p.username, p.id, pg_catalog.encode(p.sealed_password, 'hex'), s.options::text,"
-        " c.metrics_enabled::text, c.interval_seconds, c.enabled::text, st.status, st.consecutive_failures"
+        " left(s.host, 255), s.port, left(p.username, 256), p.id,"
+        " encode(substring(p.sealed_password FROM 1 FOR 2000), 'hex'), left(s.options::text, 8000),"
+        " left(c.metrics_enabled::text, 16000), c.interval_seconds, c.enabled::text, st.status, st.consecutive_failures"
         " FROM " +
         schema +
         ".servers AS s"
@@ -77,12 +84,15 @@ std::vector<Target> query_targets(const Tenant& tenant, std::string_view conditi
         schema +
         ".credentials AS p ON p.id = s.credential_id"
         " WHERE " +
-        std::string(condition);
-    pg::Transaction transaction("reading servers", tenant.role);
+        std::string(condition) + " ORDER BY s.server_key LIMIT " + std::to_string(most_targets + 1);
+    pg::Transaction transaction("reading servers", tenant.role, reading_limit);
     std::vector<Target> targets;
     for (const auto& row : pg::query(sql.c_str(), {parameter}))
         targets.push_back(target_of(row));
     transaction.commit();
+    if (targets.size() > most_targets) {
+        throw std::runtime_error("it has more than " + std::to_string(most_targets) + " servers");
+    }
     return targets;
 }
 

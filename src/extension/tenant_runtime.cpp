@@ -26,7 +26,10 @@ using namespace std::chrono_literals;
 
 constexpr auto most_batch_age = 1s;
 constexpr std::size_t most_batch = 500;
-constexpr auto store_retry = 5s;
+// A tenant whose schema fails is tried again after this, and after so many times as long as the failure took: however
+// slowly it fails, it costs the others at most a twentieth of the time.
+constexpr auto least_retry = 5s;
+constexpr int retry_factor = 20;
 constexpr std::size_t most_waiting_records = 5000;
 constexpr auto maintenance_interval = 1h;
 constexpr auto lost_poll_delay = 500ms;
@@ -66,6 +69,11 @@ void keep_wanted(std::vector<core::Value>& values, const std::vector<std::string
     });
 }
 
+Time retry_of_failure(Time started) {
+    const Time now = Clock::now();
+    return now + std::max<Clock::duration>(least_retry, (now - started) * retry_factor);
+}
+
 }  // namespace
 
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
@@ -78,11 +86,13 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
     tenant_ = std::move(tenant);
     if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
+    if (now < read_not_before_) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
         reconcile(load_targets(tenant_), now);
         set_problem(Problem::reading, "");
     } catch (const std::exception& error) {
+        read_not_before_ = retry_of_failure(now);
         set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
@@ -182,9 +192,20 @@ void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
     finish_poll(job, std::move(failed), now);
 }
 
+std::optional<Target> TenantRuntime::load_checked_target(std::string_view server_id, Time now) {
+    if (now < read_not_before_)
+        throw std::runtime_error("The tenant's servers cannot be read; see vitals.worker_status.");
+    try {
+        return load_target(tenant_, server_id);
+    } catch (const std::exception&) {
+        read_not_before_ = retry_of_failure(now);
+        throw;
+    }
+}
+
 void TenantRuntime::dispatch_check(const Request& request, Time now) {
     try {
-        const auto target = load_target(tenant_, request.server_id);
+        const auto target = load_checked_target(request.server_id, now);
         if (!target) throw std::runtime_error("The collector does not see the server; commit first.");
         if (!may_poll(*target)) throw std::runtime_error("Only a superuser may add a server with this connector.");
         if (!prober_.available(now)) throw std::runtime_error("The prober is being restarted; try again in a moment.");
@@ -222,12 +243,17 @@ void TenantRuntime::finish(FinishedJob&& job, Time now) {
     finish_poll(in_flight, std::move(job), now);
 }
 
-void TenantRuntime::finish_check(const Request& request, const FinishedJob& finished) {
+void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) {
     if (finished.end != FinishedJob::End::answered) {
         answer_request(request, false, finished.result.failure->message);
         return;
     }
-    answer_request(request, true, core::encode_checks(finished.result));
+    core::Result& result = finished.result;
+    // A test that could not even begin has no steps, and an empty answer would look like a good one.
+    if (result.checks.empty() && result.failure) {
+        result.checks.push_back({.check = "connection", .ok = false, .detail = describe(*result.failure), .remedy = ""});
+    }
+    answer_request(request, true, core::encode_checks(result));
 }
 
 void TenantRuntime::finish_poll(const JobInFlight& job, FinishedJob&& finished, Time now) {
@@ -302,7 +328,7 @@ void TenantRuntime::flush(Time now) {
         }
         set_problem(Problem::storing, "");
     } catch (const std::exception& error) {
-        store_not_before_ = now + store_retry;
+        store_not_before_ = retry_of_failure(now);
         set_problem(Problem::storing, std::string("could not store samples: ") + error.what());
         drop_excess_records();
     }
@@ -372,8 +398,8 @@ ProberFigures TenantRuntime::prober_figures() const {
     figures.in_flight = source.in_flight;
     figures.polls_lost = source.polls_lost;
     figures.last_exit_at = to_server_time(source.last_exit_at);
-    const int length = pg_mbcliplen(source.last_exit.data(), static_cast<int>(source.last_exit.size()),
-                                    sizeof(figures.last_exit) - 1);
+    const int length =
+        pg_mbcliplen(source.last_exit.data(), static_cast<int>(source.last_exit.size()), sizeof(figures.last_exit) - 1);
     source.last_exit.copy(figures.last_exit, static_cast<std::size_t>(length));
     return figures;
 }

@@ -6,7 +6,9 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -81,10 +83,11 @@ class TenantRuntime {
     void change_target(core::Schedule::Key key, Target target, Time now);
     void remove_target(core::Schedule::Key key);
     bool may_poll(const Target& target) const;
+    std::optional<Target> load_checked_target(std::string_view server_id, Time now);
     void start_poll(const core::Schedule::Due& due, Time now);
     void finish(FinishedJob&& job, Time now);
     void finish_poll(const JobInFlight& job, FinishedJob&& finished, Time now);
-    void finish_check(const Request& request, const FinishedJob& finished);
+    void finish_check(const Request& request, FinishedJob& finished);
     void record(TargetRuntime& runtime, const JobInFlight& job, core::Result&& result, Time next_due, Time now);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
     // Empty: there is none any more. Logged once per change.
@@ -103,6 +106,7 @@ class TenantRuntime {
     ProberSupervisor prober_;
     std::deque<core::PollRecord> records_;
     Time oldest_record_{};
+    Time read_not_before_{};
     Time store_not_before_{};
     Time next_maintenance_{};
     std::map<Problem, std::string> problems_;

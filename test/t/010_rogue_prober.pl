@@ -66,6 +66,16 @@ within($sample_limit, 'the victim is polled', sub { snapshots_of($node, 'app', '
 add_polled_server($node, 'app', 'victim', 'other', host => "'other'");
 my $collector = collector_pid($node, 'app');
 my $victims_prober = prober_pid($node, 'app', 'victim');
+
+# -- what a prober is given (this one lets itself be looked at)
+{
+    my %descriptors = map { m{/(\d+)$} ? ($1 => readlink($_) // '') : () } glob "/proc/$victims_prober/fd/*";
+    like($descriptors{3} // '', qr/^socket:/, 'its socket is descriptor 3');
+    is(join(' ', grep { $_ > 2 && $_ != 3 && $descriptors{$_} !~ m{/rogue_prober|/vitals_prober|/version$} } keys %descriptors), '',
+        'it inherits no other, and no file of the server');
+    is(join(' ', sort grep { length } split /\0/, slurp_file("/proc/$victims_prober/environ")),
+        'LANG=C.UTF-8 PATH=/usr/bin:/bin TZ=UTC', 'its environment is fixed');
+}
 my $memory_before = resident_kb($collector);
 
 add_tenant($_, 'bad', "$_.rogue") foreach sort keys %deeds;

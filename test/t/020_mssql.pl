@@ -1,0 +1,121 @@
+# From a SQL Server to a stored sample: values against the fixture, every kind of failure as its user sees it, and what it
+# costs the others (nothing). The servers are simulated.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use PgVitals;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SimulatedServers;
+use Test::More;
+
+my $sample_limit = 5;
+
+my $servers = SimulatedServers->new(servers => 12);
+my $node = new_cluster('mssql', conf =>
+        "vitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
+ready_database($node, 'app');
+$node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
+
+sub add
+{
+    my ($name, $number, %more) = @_;
+    my $ca = $servers->ca;
+    add_polled_server($node, 'app', 'acme', $name, host => "'localhost'", port => $servers->port($number), username => "'vitals'",
+        password => "'vitals'", metrics => "'{*}'", options => qq('{"ca_file": "$ca"}'), %more);
+    return;
+}
+
+sub sql { return $node->safe_psql('app', $_[0]); }
+sub error_of { return sql("SELECT last_error FROM vitals.collection_status WHERE server = '$_[0]'"); }
+sub value { return sql("SELECT coalesce(value::text, 'NULL') FROM vitals.latest_metrics WHERE server = '$_[0]' AND metric = '$_[1]'"); }
+
+# -- values
+add('sql01', 0);
+within($sample_limit, 'the first sample is stored', sub { snapshots_of($node, 'app', 'acme', 'sql01') == 1 });
+is(status_of($node, 'app', 'acme', 'sql01'), 'online|', 'the server is online');
+my %first = (cpu_percent => 'NULL', batch_requests_sec => 'NULL', wait_time_ms => 'NULL', disk_io_reads => 'NULL',
+    disk_io_writes => 'NULL', memory_percent => '75.00', connection_count => '18', page_life_expectancy => '5400', blocked_processes => '0');
+is(value('sql01', $_), $first{$_}, "first sample: $_ is $first{$_}") foreach sort keys %first;
+sql("SELECT vitals.collection_config_put('sql01', interval_seconds => 30)");
+is($servers->stats(0)->{connects}, 1, 'one connection was made');
+is($servers->stats(0)->{plain_text_batches}, 0, 'and nothing went over it in clear text');
+like($servers->stats(0)->{last_application}, qr/pg_vitals/, 'the server sees who asks');
+
+# -- what a failure looks like
+my %failures = (
+    refused => [ 1, 'refuse', qr/^nothing listens on localhost port \d+$/, 'offline|refused' ],
+    silent => [ 2, 'silent', qr/./, 'offline|timeout' ],
+    drip => [ 3, 'drip', qr/./, 'offline|timeout' ],
+    stall => [ 4, 'stall', qr/./, 'offline|timeout' ],
+    upgrade => [ 5, 'login-error=18401', qr/script upgrade/i, 'offline|starting' ],
+    http => [ 6, 'http', qr/./, 'offline|protocol' ],
+    downgrade => [ 7, 'encrypt-downgrade', qr/./, 'offline|tls' ]);
+foreach my $name (sort keys %failures)
+{
+    my ($number, $fault) = @{ $failures{$name} };
+    $servers->control($number, fault => $fault);
+    add($name, $number);
+}
+add('password', 8, password => "'wrong secret'");
+add('unknown', 8, host => "'no-such-host.invalid'");
+add('wrongname', 8, host => "'127.0.0.1'", options => sprintf(q('{"ca_file": "%s", "hostname_in_certificate": "other.test"}'), $servers->ca));
+add('untrusted', 8, options => "'{}'");
+$servers->control(9, view_state => JSON::PP::false);
+add('nopermission', 9);
+%failures = (%failures,
+    password => [ 8, '', qr/^Login failed for user 'vitals'/, 'offline|login' ],
+    unknown => [ 8, '', qr/no-such-host\.invalid/, 'offline|name_lookup' ],
+    wrongname => [ 8, '', qr/certificate/, 'offline|tls' ],
+    untrusted => [ 8, '', qr/certificate/, 'offline|tls' ],
+    nopermission => [ 9, '', qr/permission/, 'degraded|permission' ]);
+foreach my $name (sort keys %failures)
+{
+    my (undef, undef, $message, $status) = @{ $failures{$name} };
+    within($sample_limit, "$name: $status", sub { status_of($node, 'app', 'acme', $name) eq $status })
+      or diag(status_of($node, 'app', 'acme', $name));
+    like(error_of($name), $message, "$name: with a readable message");
+    note(error_of($name));
+    is(count_in_log($node, qr/server "$name" of tenant "acme" is/), 1, "$name: one line in the log");
+}
+is(status_of($node, 'app', 'acme', 'sql01'), 'online|', 'the good server is still online');
+is(sql('SELECT restarts FROM vitals.probers'), '0', 'no prober was lost over any of it');
+is($servers->stats(7)->{plain_text_batches}, 0, 'no batch followed a downgrade');
+
+# -- no secret anywhere
+unlike(slurp_file($node->logfile), qr/wrong secret/, 'no password in the log');
+my ($dump) = run_command([ 'pg_dump', '-d', $node->connstr('app') ]);
+unlike($dump, qr/wrong secret/, 'nor in a dump');
+
+# -- preflight
+my $checks = sql(q{SELECT "check", ok FROM vitals.test_connection('sql01')});
+unlike($checks, qr/\|f/, 'the preflight of a good server finds nothing');
+like($checks, qr/^login\|t$/m, 'it logs in');
+like(sql(q{SELECT detail || ' / ' || remedy FROM vitals.test_connection('password') WHERE NOT ok}), qr/Login failed.* \/ ./s,
+    'that of a wrong password says so, and what to do');
+my ($code, $out, $err) = $node->psql('app', "SELECT * FROM vitals.test_connection('none')");
+like($err, qr/server not found/, 'that of an unknown server is an error');
+
+# -- a server comes back
+$servers->control(1, fault => 'none');
+poll_again($node, 'app', 'acme', 'refused');
+within($sample_limit, 'a server that is back is online', sub { status_of($node, 'app', 'acme', 'refused') eq 'online|' });
+is(sql("SELECT string_agg(old_status || '>' || new_status, ' ' ORDER BY event_key) FROM tenant_acme.server_events AS e
+        JOIN tenant_acme.servers AS s USING (server_key) WHERE s.name = 'refused'"),
+    'unknown>offline offline>online', 'each change of its status is an event');
+
+# -- rates: the second sample of the first server, 60 s later by the server's own clock
+within(35, 'the second sample is stored', sub { snapshots_of($node, 'app', 'acme', 'sql01') >= 2 });
+my %second = (cpu_percent => '42.00', batch_requests_sec => '1200.00', wait_time_ms => '136158', disk_io_reads => '150.00',
+    disk_io_writes => '447.70', memory_percent => '81.25', connection_count => '20', page_life_expectancy => '5460', blocked_processes => '2');
+is(value('sql01', $_), $second{$_}, "second sample: $_ is $second{$_}") foreach sort keys %second;
+is(sql("SELECT interval_ms FROM tenant_acme.server_snapshots JOIN tenant_acme.servers USING (server_key)
+        WHERE name = 'sql01' AND interval_ms IS NOT NULL"), '60000', "over the interval of the server's own clock");
+# The preflight above connected, too.
+is($servers->stats(0)->{connects}, 2, 'over the same connection');
+
+$node->stop;
+$servers->stop;
+done_testing();
