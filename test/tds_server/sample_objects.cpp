@@ -1,13 +1,13 @@
-#include "sample_objects.h"
+#include "tds_server/sample_objects.h"
 
 #include <fmt/format.h>
 
 #include <limits>
 #include <string>
 
-#include "sql_error.h"
-#include "sql_types.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 
@@ -72,7 +72,7 @@ std::vector<Row> all_types_rows() {
         Cell{"-1234567890123456.7891"},
         Cell{"-922337203685477.5808"},
         Cell{"2026-03-02"},
-        Cell{"23:59:59.9999999"},
+        Cell{"23:59:58.9876543"},
         Cell{"2026-03-02T10:00:00.997"},
         Cell{"2026-03-02T10:00:00.1234567"},
         Cell{"2026-03-02T10:00:00.1234567+01:00"},
