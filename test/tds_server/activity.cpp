@@ -1,4 +1,4 @@
-#include "activity.h"
+#include "tds_server/activity.h"
 
 #include <cmath>
 #include <numbers>

@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "engine.h"
+#include "tds_server/engine.h"
 
 namespace tds_server {
 

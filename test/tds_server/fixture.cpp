@@ -1,4 +1,4 @@
-#include "fixture.h"
+#include "tds_server/fixture.h"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,9 @@
 #include <stdexcept>
 #include <utility>
 
-#include "sql_types.h"
-#include "timestamps.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/timestamps.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "engine.h"
-#include "fixture_engine.h"
-#include "growth.h"
+#include "tds_server/engine.h"
+#include "tds_server/fixture_engine.h"
+#include "tds_server/growth.h"
 
 namespace tds_server {
 

@@ -1,20 +1,20 @@
-#include "fixture_engine.h"
+#include "tds_server/fixture_engine.h"
 
 #include <array>
 #include <cmath>
 #include <utility>
 
-#include "activity.h"
-#include "fixture.h"
-#include "fixture_tables.h"
-#include "sample_objects.h"
-#include "server_view.h"
-#include "sql_error.h"
-#include "sql_types.h"
-#include "timestamps.h"
-#include "tsql_evaluator.h"
-#include "tsql_lexer.h"
-#include "tsql_parser.h"
+#include "tds_server/activity.h"
+#include "tds_server/fixture.h"
+#include "tds_server/fixture_tables.h"
+#include "tds_server/sample_objects.h"
+#include "tds_server/server_view.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/timestamps.h"
+#include "tds_server/tsql_evaluator.h"
+#include "tds_server/tsql_lexer.h"
+#include "tds_server/tsql_parser.h"
 
 namespace tds_server {
 

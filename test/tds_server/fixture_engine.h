@@ -2,7 +2,7 @@
 // would.
 #pragma once
 
-#include "engine.h"
+#include "tds_server/engine.h"
 
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include "fixture_tables.h"
+#include "tds_server/fixture_tables.h"
 
 #include <algorithm>
 #include <charconv>
@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
-#include "sql_types.h"
-#include "timestamps.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/timestamps.h"
 
 namespace tds_server {
 

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "activity.h"
-#include "fixture.h"
+#include "tds_server/activity.h"
+#include "tds_server/fixture.h"
 
 namespace tds_server {
 

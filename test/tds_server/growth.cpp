@@ -1,4 +1,4 @@
-#include "growth.h"
+#include "tds_server/growth.h"
 
 #include <algorithm>
 #include <array>

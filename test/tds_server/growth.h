@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "engine.h"
+#include "tds_server/engine.h"
 
 namespace tds_server {
 

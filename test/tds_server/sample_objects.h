@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "engine.h"
-#include "fixture_engine.h"
+#include "tds_server/engine.h"
+#include "tds_server/fixture_engine.h"
 
 namespace tds_server {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "engine.h"
+#include "tds_server/engine.h"
 
 namespace tds_server {
 

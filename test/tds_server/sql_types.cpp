@@ -1,4 +1,4 @@
-#include "sql_types.h"
+#include "tds_server/sql_types.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,9 @@
 #include <limits>
 #include <utility>
 
-#include "sql_error.h"
-#include "timestamps.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/timestamps.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 

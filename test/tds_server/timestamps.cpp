@@ -1,4 +1,4 @@
-#include "timestamps.h"
+#include "tds_server/timestamps.h"
 
 #include <fmt/format.h>
 

@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine.h"
+#include "tds_server/engine.h"
 
 namespace tds_server {
 

@@ -1,4 +1,4 @@
-#include "tsql_binder.h"
+#include "tds_server/tsql_binder.h"
 
 #include <fmt/format.h>
 
@@ -7,10 +7,10 @@
 #include <optional>
 #include <utility>
 
-#include "sql_error.h"
-#include "sql_types.h"
-#include "tsql_functions.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/tsql_functions.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "bound_expression.h"
-#include "server_view.h"
-#include "tsql_ast.h"
+#include "tds_server/bound_expression.h"
+#include "tds_server/server_view.h"
+#include "tds_server/tsql_ast.h"
 
 namespace tds_server {
 

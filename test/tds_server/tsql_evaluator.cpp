@@ -1,4 +1,4 @@
-#include "tsql_evaluator.h"
+#include "tds_server/tsql_evaluator.h"
 
 #include <fmt/format.h>
 
@@ -9,11 +9,11 @@
 #include <string>
 #include <utility>
 
-#include "sql_error.h"
-#include "sql_types.h"
-#include "tsql_binder.h"
-#include "tsql_lexer.h"
-#include "tsql_parser.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/tsql_binder.h"
+#include "tds_server/tsql_lexer.h"
+#include "tds_server/tsql_parser.h"
 
 namespace tds_server {
 

@@ -3,9 +3,9 @@
 
 #include <string_view>
 
-#include "engine.h"
-#include "server_view.h"
-#include "tsql_ast.h"
+#include "tds_server/engine.h"
+#include "tds_server/server_view.h"
+#include "tds_server/tsql_ast.h"
 
 namespace tds_server {
 

@@ -1,4 +1,4 @@
-#include "tsql_functions.h"
+#include "tds_server/tsql_functions.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 #include <string>
 #include <utility>
 
-#include "sql_error.h"
-#include "sql_types.h"
-#include "timestamps.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/timestamps.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <vector>
 
-#include "bound_expression.h"
-#include "server_view.h"
+#include "tds_server/bound_expression.h"
+#include "tds_server/server_view.h"
 
 namespace tds_server {
 

@@ -1,4 +1,4 @@
-#include "tsql_lexer.h"
+#include "tds_server/tsql_lexer.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <utility>
 
-#include "sql_error.h"
+#include "tds_server/sql_error.h"
 
 namespace tds_server {
 

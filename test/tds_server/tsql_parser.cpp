@@ -1,4 +1,4 @@
-#include "tsql_parser.h"
+#include "tds_server/tsql_parser.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,9 @@
 #include <utility>
 #include <vector>
 
-#include "sql_error.h"
-#include "sql_types.h"
-#include "tsql_lexer.h"
+#include "tds_server/sql_error.h"
+#include "tds_server/sql_types.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 
@@ -379,7 +379,8 @@ class Parser {
     ExpressionPtr sum() {
         ExpressionPtr left = product();
         while (is_symbol("+") || is_symbol("-")) {
-            const Operator op = take().text == "+" ? Operator::add : Operator::subtract;
+            const Operator op = is_symbol("+") ? Operator::add : Operator::subtract;
+            take();
             left = make_operation(op, std::move(left), product());
         }
         return left;
@@ -388,10 +389,10 @@ class Parser {
     ExpressionPtr product() {
         ExpressionPtr left = unary();
         while (is_symbol("*") || is_symbol("/") || is_symbol("%")) {
-            const std::string symbol = take().text;
-            const Operator op = symbol == "*"   ? Operator::multiply
-                                : symbol == "/" ? Operator::divide
-                                                : Operator::modulo;
+            const Operator op = is_symbol("*")   ? Operator::multiply
+                                : is_symbol("/") ? Operator::divide
+                                                 : Operator::modulo;
+            take();
             left = make_operation(op, std::move(left), unary());
         }
         return left;

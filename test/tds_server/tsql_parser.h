@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "tsql_ast.h"
+#include "tds_server/tsql_ast.h"
 
 namespace tds_server {
 
