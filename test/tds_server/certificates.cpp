@@ -72,7 +72,7 @@ Certificate make_certificate(const CertificatePlan& plan, EVP_PKEY* key, X509* i
 }
 
 CertificatePlan plan_for(CertificateKind kind, const std::string& address) {
-    CertificatePlan plan{"sim.test", -one_day, validity, "DNS:localhost,DNS:sim.test,IP:127.0.0.1"};
+    CertificatePlan plan{"localhost", -one_day, validity, "DNS:localhost,DNS:sim.test,IP:127.0.0.1"};
     if (address != "127.0.0.1") plan.names += ",IP:" + address;
     if (kind == CertificateKind::wrong_name) {
         plan.common_name = "other.test";

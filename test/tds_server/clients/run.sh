@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Checks the simulated SQL Server with independent clients: run.sh TDS_SERVER. Prints TAP.
+# NODE_MODULES names the directory where package-lock.json of this directory is installed; without it tedious is skipped.
+set -euo pipefail
+
+tds_server=${1:?usage: run.sh TDS_SERVER}
+here=$(cd "$(dirname "$0")" && pwd)
+fixture=$here/../../fixtures/mssql-fixture.json
+work=$(mktemp -d)
+pids=()
+cleanup() {
+    [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+# start PREFIX OPTION...: starts a simulator and exports where it listens.
+start() {
+    local prefix=$1
+    shift
+    mkfifo "$work/$prefix.ready"
+    "$tds_server" --fixture "$fixture" --replay poll1 --ca-out "$work/$prefix.pem" "$@" >"$work/$prefix.ready" &
+    pids+=($!)
+    local line
+    IFS= read -r line <"$work/$prefix.ready"
+    export "${prefix}_PORTS=$(sed -E 's/.*"ports":\[([0-9,]+)\].*/\1/' <<<"$line")"
+    export "${prefix}_CONTROL=$(sed -E 's/.*"control_port":([0-9]+).*/\1/' <<<"$line")"
+    export "${prefix}_CA=$work/$prefix.pem"
+}
+
+start SIM_USUAL --servers 2
+start SIM_PLAIN --tls off
+start SIM_STRICT --tls require
+start SIM_WRONG --tls require --certificate wrong-name
+
+# section NAME HOST PORT CA: FreeTDS takes encryption from this file only.
+section() {
+    printf '[%s]\n\thost = %s\n\tport = %s\n\ttds version = 7.4\n\tencryption = require\n\tca file = %s\n' "$@"
+}
+{
+    section sim_strict localhost "$SIM_STRICT_PORTS" "$SIM_STRICT_CA"
+    section sim_wrong_name localhost "$SIM_WRONG_PORTS" "$SIM_WRONG_CA"
+    section sim_unknown_authority localhost "$SIM_STRICT_PORTS" "$SIM_USUAL_CA"
+    section sim_no_encryption localhost "$SIM_PLAIN_PORTS" "$SIM_PLAIN_CA"
+} >"$work/freetds.conf"
+export FREETDSCONF=$work/freetds.conf
+
+count=0
+failed=0
+
+# check NAME COMMAND...: runs one client and renumbers its lines into ours.
+check() {
+    local name=$1 status=0 line
+    shift
+    timeout 120 "$@" >"$work/$name.tap" 2>"$work/$name.log" || status=$?
+    while IFS= read -r line; do
+        case $line in
+            ok\ * | not\ ok\ *)
+                count=$((count + 1))
+                [[ $line == ok* ]] || failed=$((failed + 1))
+                sed -E "s/^(ok|not ok) [0-9]+ - /\1 $count - $name: /" <<<"$line"
+                ;;
+            \#*) printf '%s\n' "$line" ;;
+        esac
+    done <"$work/$name.tap"
+    count=$((count + 1))
+    if grep -q '^1\.\.[1-9]' "$work/$name.tap" && [ "$status" -le 1 ]; then
+        printf 'ok %d - %s ran to its end\n' "$count" "$name"
+    else
+        failed=$((failed + 1))
+        printf 'not ok %d - %s ran to its end\n' "$count" "$name"
+        sed 's/^/# /' "$work/$name.log"
+    fi
+}
+
+# Debian's interpreter: the clients are Debian's packages.
+export PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
+check pymssql /usr/bin/python3 "$here/check_pymssql.py"
+check pytds /usr/bin/python3 "$here/check_pytds.py"
+check faults /usr/bin/python3 "$here/check_faults.py"
+if [ -n "${NODE_MODULES:-}" ]; then
+    check tedious node "$here/check_tedious.mjs"
+else
+    count=$((count + 1))
+    printf 'ok %d - tedious # SKIP NODE_MODULES is not set\n' "$count"
+fi
+printf '1..%d\n' "$count"
+[ "$failed" -eq 0 ]
