@@ -1,5 +1,4 @@
--- What can be polled and what can be measured. Rows with origin builtin belong to the extension; the others to the user
--- and are dumped.
+-- What can be polled and what can be measured. The rows are the extension's own: no dump carries them.
 
 CREATE TABLE vitals.connectors (
     name text PRIMARY KEY,

@@ -18,6 +18,7 @@ SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_registry_tenant_key_se
 CREATE TABLE vitals.trusted_servers (
     server_id uuid PRIMARY KEY,
     tenant_key integer NOT NULL REFERENCES vitals.tenant_registry ON DELETE CASCADE,
+    connector text NOT NULL,
     approved_by name NOT NULL DEFAULT session_user,
     approved_at timestamptz NOT NULL DEFAULT now()
 );
@@ -30,10 +31,13 @@ SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role, t.status, t.created_at
 FROM vitals.tenant_registry AS t
 WHERE pg_catalog.pg_has_role(t.role, 'MEMBER');
 COMMENT ON VIEW vitals.tenants IS 'The tenants whose role you are a member of.';
+COMMENT ON COLUMN vitals.tenants.tenant_key IS 'Number of the tenant in this database.';
+COMMENT ON COLUMN vitals.tenants.id IS 'Id of the tenant: sealed passwords are bound to it.';
 COMMENT ON COLUMN vitals.tenants.name IS 'The tenant''s name, as in SET vitals.tenant.';
 COMMENT ON COLUMN vitals.tenants.schema_name IS 'The schema that holds the tenant''s relations.';
 COMMENT ON COLUMN vitals.tenants.role IS 'Owner of the schema; members of this role may use the tenant.';
 COMMENT ON COLUMN vitals.tenants.status IS 'active, or suspended: nothing is collected.';
+COMMENT ON COLUMN vitals.tenants.created_at IS 'When the tenant was made.';
 
 CREATE FUNCTION vitals.tenant_of_caller() RETURNS vitals.tenants
 LANGUAGE plpgsql STABLE
@@ -53,7 +57,7 @@ BEGIN
                 ERRCODE = 'insufficient_privilege',
                 MESSAGE = 'permission denied for tenant',
                 DETAIL = format('There is no tenant "%s" whose role you are a member of.', chosen),
-                HINT = 'See vitals.tenants for yours.';
+                HINT = 'vitals.tenants lists yours.';
         END IF;
         RETURN found_tenant;
     END IF;
@@ -116,6 +120,12 @@ DECLARE
     upper_bound timestamptz := (date_trunc('month', at AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC';
     partition_name name := 'server_snapshots_p' || to_char(at AT TIME ZONE 'UTC', 'YYYYMM');
 BEGIN
+    IF at IS NULL OR at NOT BETWEEN '2000-01-01 UTC' AND '9999-12-01 UTC' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'datetime_field_overflow',
+            MESSAGE = 'time is out of range for a partition',
+            DETAIL = format('Got %s.', coalesce(at::text, 'NULL'));
+    END IF;
     IF to_regclass(format('%I.%I', tenant_schema, partition_name)) IS NOT NULL THEN
         RETURN;
     END IF;
@@ -163,10 +173,11 @@ BEGIN
             enabled boolean NOT NULL DEFAULT false,
             metrics_enabled jsonb NOT NULL DEFAULT '["cpu_percent", "memory_percent", "connection_count"]'
                 CHECK (jsonb_typeof(metrics_enabled) = 'array'))$sql$,
-        -- Written by the collector alone, beside the configuration, so that a user's open transaction on the
-        -- configuration never keeps the collector waiting.
+        -- Written by the collector alone, beside the configuration and without foreign keys to it, so that a user's open
+        -- transaction on servers or their configuration never keeps the collector waiting. vitals.maintain_tenant
+        -- removes what belonged to servers that are gone.
         $sql$CREATE TABLE %1$I.collection_state (
-            server_key integer PRIMARY KEY REFERENCES %1$I.servers (server_key) ON DELETE CASCADE,
+            server_key integer PRIMARY KEY,
             status text NOT NULL CHECK (status IN ('unknown', 'online', 'degraded', 'offline')),
             status_since timestamptz NOT NULL,
             last_started_at timestamptz NOT NULL,
@@ -191,7 +202,7 @@ BEGIN
         $sql$CREATE TABLE %1$I.series (
             series_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             metric_key integer NOT NULL REFERENCES %1$I.metric_types (metric_key),
-            instance text NOT NULL,
+            instance text NOT NULL CHECK (length(instance) <= 512),
             UNIQUE (metric_key, instance))$sql$,
         -- Which series the positions of server_snapshots.vals are. An array is too long for an index, hence the hash.
         $sql$CREATE TABLE %1$I.series_sets (
@@ -211,14 +222,14 @@ BEGIN
             vals double precision[]) PARTITION BY RANGE (collected_at)$sql$,
         $sql$CREATE INDEX ix_server_snapshots_server_time ON %1$I.server_snapshots (server_key, collected_at)$sql$,
         $sql$CREATE TABLE %1$I.server_latest (
-            server_key integer NOT NULL REFERENCES %1$I.servers (server_key) ON DELETE CASCADE,
-            series_key integer NOT NULL REFERENCES %1$I.series (series_key),
+            server_key integer NOT NULL,
+            series_key integer NOT NULL,
             collected_at timestamptz(3) NOT NULL,
             value double precision,
             PRIMARY KEY (server_key, series_key)) WITH (fillfactor = 50)$sql$,
         $sql$CREATE TABLE %1$I.server_events (
             event_key bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
-            server_key integer NOT NULL REFERENCES %1$I.servers (server_key) ON DELETE CASCADE,
+            server_key integer NOT NULL,
             happened_at timestamptz(3) NOT NULL,
             old_status text NOT NULL,
             new_status text NOT NULL,
@@ -260,14 +271,23 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'invalid tenant name',
-            DETAIL = format('Got %s.', coalesce(quote_literal(name), 'NULL')),
+            DETAIL = format('Got %s.', coalesce(quote_literal(left(name, 100)), 'NULL')),
             HINT = 'A name is a lower-case letter, followed by up to 47 lower-case letters, digits and underscores.';
     END IF;
+    -- One at a time: the grants of two would collide in the catalogs.
+    LOCK TABLE vitals.tenant_registry IN SHARE ROW EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM vitals.tenant_registry AS t WHERE t.name = create_tenant.name) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_object',
             MESSAGE = 'tenant already exists',
             DETAIL = format('There is a tenant named "%s".', name);
+    END IF;
+    IF to_regnamespace(quote_ident(tenant_schema)) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'duplicate_schema',
+            MESSAGE = 'schema already exists',
+            DETAIL = format('There is a schema "%s" that is no tenant''s.', tenant_schema),
+            HINT = 'Rename it or choose another name: what is in it is not adopted.';
     END IF;
     IF owner IS NULL THEN
         IF to_regrole(quote_ident(tenant_schema)) IS NOT NULL THEN
@@ -279,13 +299,16 @@ BEGIN
         END IF;
         EXECUTE format('CREATE ROLE %I NOLOGIN', tenant_schema);
         owner := tenant_schema::regrole;
-    ELSIF EXISTS (SELECT FROM pg_roles AS r
-                  WHERE r.oid = owner AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls)) THEN
+    ELSIF owner::oid < 16384
+        OR EXISTS (SELECT FROM pg_roles AS r
+                   WHERE pg_has_role(owner, r.oid, 'MEMBER')
+                       AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
+                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))) THEN
         -- The collector writes with the owner's rights, and everything the owner can do a tenant's trigger could do.
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'tenant owner is too powerful',
-            DETAIL = format('Role %s is a superuser or has CREATEROLE, REPLICATION or BYPASSRLS.', owner),
+            DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.', owner),
             HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
     END IF;
 

@@ -1,13 +1,12 @@
--- Adding servers and switching their collection on and off. All of it acts on the caller's tenant, with the caller's own
--- rights on the tenant's tables.
+-- Adding servers and switching their collection on and off. All of it acts on the caller's tenant. A function whose code
+-- is in C hands over to the one of the same name with "_in", which runs as the tenant's role: see tenant_functions.cpp.
 
--- A server of the caller's tenant, by name or by uuid as text. Not found and another tenant's look the same.
-CREATE FUNCTION vitals.find_server(server text) RETURNS uuid
+-- Not found and another tenant's look the same.
+CREATE FUNCTION vitals.find_server_in(tenant vitals.tenants, server text) RETURNS uuid
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
     found_id uuid;
 BEGIN
     EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1 OR s.id::text = lower($1)
@@ -23,103 +22,129 @@ BEGIN
     RETURN found_id;
 END
 $$;
+COMMENT ON FUNCTION vitals.find_server_in(vitals.tenants, text) IS 'vitals.find_server as the tenant''s role.';
+
+CREATE FUNCTION vitals.find_server(server text) RETURNS uuid
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.find_server(text) IS
 'Id of a server of the caller''s tenant, given its name or its id as text. Error: PT404 not found.';
 
-CREATE FUNCTION vitals.check_metrics(metrics text[]) RETURNS jsonb
+CREATE FUNCTION vitals.check_metrics_in(tenant vitals.tenants, metrics text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
+    names text[] := ARRAY(SELECT m.name FROM unnest(metrics) WITH ORDINALITY AS m (name, nr) GROUP BY m.name ORDER BY min(m.nr));
     unknown_metric text;
     known text;
 BEGIN
-    IF array_position(metrics, NULL) IS NOT NULL THEN
-        RAISE EXCEPTION USING ERRCODE = 'null_value_not_allowed', MESSAGE = 'metric name must not be null';
+    IF array_position(names, NULL) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'metric name must not be null';
     END IF;
     EXECUTE format('SELECT m FROM unnest($1) AS m WHERE m <> ''*'' AND NOT EXISTS
                     (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1', tenant.schema_name)
-        INTO unknown_metric USING metrics;
+        INTO unknown_metric USING names;
     IF unknown_metric IS NOT NULL THEN
-        EXECUTE format('SELECT string_agg(t.name, '', '' ORDER BY t.name) FROM %I.metric_types AS t', tenant.schema_name) INTO known;
+        EXECUTE format('SELECT string_agg(t.name, '', '' ORDER BY t.name) FROM %I.metric_types AS t', tenant.schema_name)
+            INTO known;
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'unknown metric',
             DETAIL = format('There is no metric "%s".', unknown_metric),
             HINT = format('Known metrics are %s; * stands for all.', known);
     END IF;
-    RETURN to_jsonb(metrics);
+    RETURN to_jsonb(names);
 END
 $$;
-COMMENT ON FUNCTION vitals.check_metrics(text[]) IS
-'The names as a JSON array, if each is a metric of the caller''s tenant or *. Errors: 22023 unknown metric, 22004 NULL.';
+COMMENT ON FUNCTION vitals.check_metrics_in(vitals.tenants, text[]) IS
+'The names as a JSON array, each once, if each is a metric of the tenant or *. Errors: 22023 unknown metric, 22004 NULL.';
 
+-- The prober checks again, since a tenant may write the table itself; here it is said before anything is stored.
 CREATE FUNCTION vitals.check_options(connector text, options jsonb) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     allowed text[] := (SELECT c.options FROM vitals.connectors AS c WHERE c.name = connector);
-    wrong_key text;
+    option record;
+    rule text;
 BEGIN
     IF options IS NULL OR jsonb_typeof(options) <> 'object' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'options must be a JSON object';
+            MESSAGE = 'options must be a JSON object',
+            HINT = 'For example options => ''{"encrypt": "require"}''.';
     END IF;
-    SELECT o.key INTO wrong_key FROM jsonb_each(options) AS o
-    WHERE o.key <> ALL (allowed) OR jsonb_typeof(o.value) NOT IN ('string', 'number', 'boolean') LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'invalid connector option',
-            DETAIL = format('Connector "%s" does not take option "%s" with such a value.', connector, wrong_key),
-            HINT = CASE WHEN allowed = '{}' THEN 'This connector has no options.'
-                        ELSE format('Options are %s, each a text, number or boolean.', array_to_string(allowed, ', ')) END;
-    END IF;
-    IF connector = 'mssql' AND options ? 'encrypt'
-        AND coalesce(options ->> 'encrypt', '') NOT IN ('require', 'request', 'off', 'strict') THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'invalid connector option',
-            DETAIL = format('Option "encrypt" is "%s".', options ->> 'encrypt'),
-            HINT = 'It is require (the default), request or off.';
-    END IF;
+    FOR option IN SELECT o.key, o.value, o.value #>> '{}' AS content FROM jsonb_each(options) AS o LOOP
+        rule := CASE
+            WHEN option.key <> ALL (allowed) AND allowed = '{}' THEN
+                'This connector has no options.'
+            WHEN option.key <> ALL (allowed) THEN
+                format('Options are %s.', array_to_string(allowed, ', '))
+            WHEN jsonb_typeof(option.value) NOT IN ('string', 'number', 'boolean')
+                OR length(option.content) NOT BETWEEN 1 AND 200 OR option.content ~ '[[:cntrl:]]' THEN
+                'Its value is a number, true, false or a text of 1 to 200 characters without control characters.'
+            WHEN option.key = 'encrypt' AND option.content NOT IN ('require', 'request', 'off') THEN
+                'It is "require" (the default), "request" or "off".'
+            WHEN option.key = 'trust_server_certificate' AND option.content NOT IN ('true', 'false') THEN
+                'It is true or false.'
+            WHEN option.key = 'packet_size'
+                AND CASE WHEN option.content ~ '^[0-9]{3,5}$' THEN option.content::integer ELSE 0 END
+                    NOT BETWEEN 512 AND 32767 THEN
+                'It is a whole number from 512 to 32767.'
+            WHEN option.key = 'ca_file' AND option.content NOT LIKE '/%' THEN
+                'It is an absolute path.'
+        END;
+        IF rule IS NOT NULL THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'invalid_parameter_value',
+                MESSAGE = 'invalid connector option',
+                -- The value of an option that does not exist may be a password.
+                DETAIL = CASE WHEN option.key = ANY (allowed)
+                              THEN format('Option "%s" is %s.', option.key, left(option.value::text, 200))
+                              ELSE format('Connector "%s" has no option "%s".', connector, left(option.key, 100)) END,
+                HINT = rule;
+        END IF;
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.check_options(text, jsonb) IS 'Raises 22023 unless the options are ones that the connector takes.';
 
 CREATE FUNCTION vitals.approve_server(server_id uuid, tenant_key integer, connector text) RETURNS void
-LANGUAGE plpgsql
+LANGUAGE sql
 SET search_path TO pg_catalog, pg_temp
 AS $$
-BEGIN
-    INSERT INTO vitals.trusted_servers (server_id, tenant_key) VALUES (server_id, tenant_key);
-END
+    INSERT INTO vitals.trusted_servers (server_id, tenant_key, connector) VALUES (server_id, tenant_key, connector)
 $$;
 COMMENT ON FUNCTION vitals.approve_server(uuid, integer, text) IS
 'Lets the collector poll a server whose connector only a superuser may use. Called by vitals.add_server.';
 
-CREATE FUNCTION vitals.set_credential(server text, username text, password text) RETURNS void
+CREATE FUNCTION vitals.set_credential_in(tenant vitals.tenants, server text, username text, password text) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
-    found_id uuid := vitals.find_server(server);
+    found_id uuid := vitals.find_server_in(tenant, server);
     credential uuid;
 BEGIN
-    IF username IS NULL OR length(username) NOT BETWEEN 1 AND 256 THEN
+    IF username IS NULL OR length(username) NOT BETWEEN 1 AND 128 OR username ~ '[[:cntrl:]]' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'username must have between 1 and 256 characters';
+            MESSAGE = 'invalid username',
+            HINT = 'A username has between 1 and 128 characters and no control characters.';
     END IF;
-    EXECUTE format('SELECT s.credential_id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name) INTO credential USING found_id;
+    EXECUTE format('SELECT s.credential_id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
+        INTO credential USING found_id;
     IF credential IS NULL THEN
         credential := gen_random_uuid();
-        EXECUTE format('INSERT INTO %I.credentials (id, username) VALUES ($1, $2)', tenant.schema_name) USING credential, username;
-        EXECUTE format('UPDATE %I.servers SET credential_id = $1 WHERE id = $2', tenant.schema_name) USING credential, found_id;
+        EXECUTE format('INSERT INTO %I.credentials (id, username) VALUES ($1, $2)', tenant.schema_name)
+            USING credential, username;
+        EXECUTE format('UPDATE %I.servers SET credential_id = $1 WHERE id = $2', tenant.schema_name)
+            USING credential, found_id;
     END IF;
     EXECUTE format('UPDATE %I.credentials SET username = $2, sealed_password = $3 WHERE id = $1', tenant.schema_name)
         USING credential, username,
@@ -127,8 +152,66 @@ BEGIN
     PERFORM vitals.notify_collector();
 END
 $$;
+COMMENT ON FUNCTION vitals.set_credential_in(vitals.tenants, text, text, text) IS
+'vitals.set_credential as the tenant''s role.';
+
+CREATE FUNCTION vitals.set_credential(server text, username text, password text) RETURNS void
+LANGUAGE c
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.set_credential(text, text, text) IS
-'Sets the login of a server. The password is encrypted at once, for the collector alone; nothing in SQL can read it back. Errors: PT404 server not found, PT503 no collector has started yet.';
+'Sets the login of a server (name or id). The password is encrypted at once, for the collector alone; nothing in SQL can read it back. Errors: 22023 bad username, PT404 server not found, PT503 no collector has started yet.';
+
+-- The rest of add_server: what writes the tenant's tables.
+CREATE FUNCTION vitals.insert_server_in(
+    tenant vitals.tenants,
+    id uuid,
+    name text,
+    host text,
+    port integer,
+    connector text,
+    username text,
+    password text,
+    options jsonb,
+    metrics text[]
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    inserted bigint;
+BEGIN
+    EXECUTE format('INSERT INTO %I.servers (id, name, connector, host, port, options) VALUES ($1, $2, $3, $4, $5, $6)
+                    ON CONFLICT (name) DO NOTHING', tenant.schema_name)
+        USING id, name, connector, host, port, options;
+    GET DIAGNOSTICS inserted = ROW_COUNT;
+    IF inserted = 0 THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'unique_violation',
+            MESSAGE = 'server already exists',
+            DETAIL = format('Tenant "%s" has a server named "%s".', tenant.name, name);
+    END IF;
+    EXECUTE format('INSERT INTO %I.collection_config (server_id) VALUES ($1)', tenant.schema_name) USING id;
+    IF metrics IS NOT NULL THEN
+        EXECUTE format('UPDATE %I.collection_config SET metrics_enabled = $2 WHERE server_id = $1', tenant.schema_name)
+            USING id, vitals.check_metrics_in(tenant, metrics);
+    END IF;
+    IF username IS NOT NULL THEN
+        PERFORM vitals.set_credential_in(tenant, id::text, username, password);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.insert_server_in(vitals.tenants, uuid, text, text, integer, text, text, text, jsonb, text[]) IS
+'vitals.insert_server as the tenant''s role.';
+
+CREATE FUNCTION vitals.insert_server(
+    id uuid, name text, host text, port integer, connector text, username text, password text, options jsonb, metrics text[]
+) RETURNS void
+LANGUAGE c
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.insert_server(uuid, text, text, integer, text, text, text, jsonb, text[]) IS
+'Writes a server, its configuration and its login. Called by vitals.add_server, which checks the arguments.';
 
 CREATE FUNCTION vitals.add_server(
     name text,
@@ -148,13 +231,13 @@ DECLARE
     tenant vitals.tenants := vitals.tenant_of_caller();
     kind vitals.connectors;
     new_id uuid := gen_random_uuid();
-    inserted bigint;
 BEGIN
-    IF name IS NULL OR length(name) NOT BETWEEN 1 AND 200 OR name ~ '[[:cntrl:]]' THEN
+    IF name IS NULL OR length(name) NOT BETWEEN 1 AND 200 OR name ~ '[[:cntrl:]]|^\s|\s$' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'invalid server name',
-            HINT = 'A name has between 1 and 200 characters and no control characters.';
+            DETAIL = format('Got %s.', coalesce(quote_literal(left(name, 300)), 'NULL')),
+            HINT = 'A name has between 1 and 200 characters, no control characters, and no space at either end.';
     END IF;
     SELECT c.* INTO kind FROM vitals.connectors AS c WHERE c.name = connector;
     IF NOT FOUND THEN
@@ -170,12 +253,21 @@ BEGIN
             MESSAGE = 'permission denied for connector',
             DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
     END IF;
-    IF kind.needs_host AND (host IS NULL OR length(host) NOT BETWEEN 1 AND 255 OR host !~ '^[A-Za-z0-9._:\\[\]%-]+$') THEN
+    IF NOT kind.needs_host AND (host IS NOT NULL OR port IS NOT NULL OR username IS NOT NULL) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'connector takes neither host nor port nor login',
+            DETAIL = format('Connector "%s" reaches nothing over the network.', connector),
+            HINT = 'Leave host, port, username and password out.';
+    END IF;
+    -- With a colon it is an IPv6 address, which has at least two.
+    IF kind.needs_host AND (host IS NULL OR length(host) > 200
+        OR host !~ '^([A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*(%[A-Za-z0-9._-]+)?\]?)$') THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'invalid host',
-            DETAIL = format('Got %s.', coalesce(quote_literal(host), 'NULL')),
-            HINT = 'Give a host name or an address, for example host => ''sql01.corp.example''; the port is an argument of its own.';
+            DETAIL = format('Got %s.', coalesce(quote_literal(left(host, 300)), 'NULL')),
+            HINT = 'Give a host name or an address, for example host => ''sql01.corp.example''. The port is an argument of its own; an instance is reached by its port.';
     END IF;
     IF port NOT BETWEEN 1 AND 65535 THEN
         RAISE EXCEPTION USING
@@ -187,36 +279,21 @@ BEGIN
     IF password IS NOT NULL AND username IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'password given without username';
+            MESSAGE = 'password given without username',
+            HINT = 'Give both, or neither and call vitals.set_credential(server, username, password) later.';
     END IF;
     PERFORM vitals.check_options(connector, options);
 
-    EXECUTE format('INSERT INTO %I.servers (id, name, connector, host, port, options) VALUES ($1, $2, $3, $4, $5, $6)
-                    ON CONFLICT (name) DO NOTHING', tenant.schema_name)
-        USING new_id, name, connector, host, coalesce(port, kind.default_port), options;
-    GET DIAGNOSTICS inserted = ROW_COUNT;
-    IF inserted = 0 THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'unique_violation',
-            MESSAGE = 'server already exists',
-            DETAIL = format('Tenant "%s" has a server named "%s".', tenant.name, name);
-    END IF;
-    EXECUTE format('INSERT INTO %I.collection_config (server_id) VALUES ($1)', tenant.schema_name) USING new_id;
-    IF metrics IS NOT NULL THEN
-        EXECUTE format('UPDATE %I.collection_config SET metrics_enabled = $2 WHERE server_id = $1', tenant.schema_name)
-            USING new_id, vitals.check_metrics(metrics);
-    END IF;
+    PERFORM vitals.insert_server(new_id, name, host, coalesce(port, kind.default_port), connector, username, password,
+                                 options, metrics);
     IF kind.needs_superuser THEN
         PERFORM vitals.approve_server(new_id, tenant.tenant_key, connector);
-    END IF;
-    IF username IS NOT NULL THEN
-        PERFORM vitals.set_credential(new_id::text, username, password);
     END IF;
     RETURN new_id;
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,
@@ -227,13 +304,13 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
-CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
+CREATE FUNCTION vitals.collection_config_get_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
     setting vitals.collection_setting;
+    found_id uuid := vitals.find_server_in(tenant, server);
 BEGIN
     EXECUTE format(
         'SELECT c.server_id, c.interval_seconds, c.enabled,
@@ -242,25 +319,35 @@ BEGIN
          JOIN %1$I.servers AS s ON s.id = c.server_id
          LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
          WHERE c.server_id = $1', tenant.schema_name)
-        INTO setting USING vitals.find_server(server);
+        INTO setting USING found_id;
+    IF setting.server_id IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'PT404',
+            MESSAGE = 'server has no collection configuration',
+            DETAIL = format('The row of server %s is missing in %I.collection_config.', quote_literal(server), tenant.schema_name),
+            HINT = 'vitals.collection_config_put(server) makes it anew.';
+    END IF;
     RETURN setting;
 END
 $$;
+COMMENT ON FUNCTION vitals.collection_config_get_in(vitals.tenants, text) IS
+'vitals.collection_config_get as the tenant''s role.';
+
+CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_get(text) IS
 'How a server (name or id) is collected. Error: PT404 server not found.';
 
-CREATE FUNCTION vitals.collection_config_put(
-    server text,
-    interval_seconds integer DEFAULT NULL,
-    enabled boolean DEFAULT NULL,
-    metrics_enabled text[] DEFAULT NULL
+CREATE FUNCTION vitals.collection_config_put_in(
+    tenant vitals.tenants, server text, interval_seconds integer, enabled boolean, metrics_enabled text[]
 ) RETURNS vitals.collection_setting
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
+    found_id uuid := vitals.find_server_in(tenant, server);
 BEGIN
     IF interval_seconds NOT BETWEEN 30 AND 3600 THEN
         RAISE EXCEPTION USING
@@ -269,19 +356,35 @@ BEGIN
             DETAIL = format('Got %s.', interval_seconds),
             HINT = 'The default is 60.';
     END IF;
+    -- Its owner may have deleted the row.
+    EXECUTE format('INSERT INTO %I.collection_config (server_id) VALUES ($1) ON CONFLICT (server_id) DO NOTHING',
+                   tenant.schema_name)
+        USING found_id;
     EXECUTE format(
         'UPDATE %I.collection_config AS c
          SET interval_seconds = coalesce($2, c.interval_seconds), enabled = coalesce($3, c.enabled),
              metrics_enabled = coalesce($4, c.metrics_enabled)
          WHERE c.server_id = $1', tenant.schema_name)
-        USING vitals.find_server(server), interval_seconds, enabled,
-            CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics(metrics_enabled) END;
+        USING found_id, interval_seconds, enabled,
+            CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics_in(tenant, metrics_enabled) END;
     PERFORM vitals.notify_collector();
-    RETURN vitals.collection_config_get(server);
+    RETURN vitals.collection_config_get_in(tenant, server);
 END
 $$;
+COMMENT ON FUNCTION vitals.collection_config_put_in(vitals.tenants, text, integer, boolean, text[]) IS
+'vitals.collection_config_put as the tenant''s role.';
+
+CREATE FUNCTION vitals.collection_config_put(
+    server text,
+    interval_seconds integer DEFAULT NULL,
+    enabled boolean DEFAULT NULL,
+    metrics_enabled text[] DEFAULT NULL
+) RETURNS vitals.collection_setting
+LANGUAGE c
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
-'Changes what is given (not NULL) of how a server is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, PT404 server not found.';
+'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_start(server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql

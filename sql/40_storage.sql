@@ -10,7 +10,7 @@ DECLARE
     stored integer;
 BEGIN
     FOR month IN
-        SELECT DISTINCT date_trunc('month', (p ->> 'collected_at')::timestamptz, 'UTC') FROM jsonb_array_elements(polls) AS p
+        SELECT DISTINCT date_trunc('month', (p ->> 'collected_at')::timestamptz(3), 'UTC') FROM jsonb_array_elements(polls) AS p
     LOOP
         PERFORM vitals.ensure_partition(tenant_schema, month);
     END LOOP;
@@ -21,7 +21,8 @@ BEGIN
          SELECT DISTINCT t.metric_key, coalesce(v ->> 2, '''')
          FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> ''values'') AS v
          JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-         WHERE NOT EXISTS (SELECT FROM %1$I.series AS s WHERE s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, ''''))
+         WHERE jsonb_typeof(v) = ''array''
+             AND NOT EXISTS (SELECT FROM %1$I.series AS s WHERE s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, ''''))
          ON CONFLICT DO NOTHING', tenant_schema) USING polls;
 
     EXECUTE format(
@@ -30,11 +31,14 @@ BEGIN
              FROM jsonb_array_elements($1) WITH ORDINALITY AS elements (p, nr)
              WHERE EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = (p ->> ''server_key'')::integer)
          ), reading AS MATERIALIZED (
-             SELECT poll.nr, s.series_key, t.name, s.instance,
-                    round((v ->> 1)::numeric, t.scale)::double precision AS value
-             FROM poll, jsonb_array_elements(p -> ''values'') AS v
+             SELECT DISTINCT ON (poll.nr, s.series_key) poll.nr, s.series_key, t.name, s.instance,
+                    -- From jsonb and not from text: no "NaN", no "Infinity".
+                    round(nullif(v -> 1, ''null'')::numeric, t.scale)::double precision AS value
+             FROM poll, jsonb_array_elements(p -> ''values'') WITH ORDINALITY AS v (v, position)
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              JOIN %1$I.series AS s ON s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, '''')
+             WHERE jsonb_typeof(v) = ''array''
+             ORDER BY poll.nr, s.series_key, v.position DESC
          ), vector AS MATERIALIZED (
              SELECT nr, array_agg(series_key ORDER BY series_key) AS series_keys, array_agg(value ORDER BY series_key) AS vals,
                     max(value) FILTER (WHERE name = ''cpu_percent'' AND instance = '''') AS cpu_percent,
@@ -136,6 +140,8 @@ CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    written_by_collector name;
 BEGIN
     FOR month IN 0..2 LOOP
         PERFORM vitals.ensure_partition(tenant_schema, now() + month * interval '1 month');
@@ -144,7 +150,12 @@ BEGIN
         'DELETE FROM %1$I.server_events AS e USING (
              SELECT event_key, row_number() OVER (PARTITION BY server_key ORDER BY event_key DESC) AS age FROM %1$I.server_events) AS aged
          WHERE aged.event_key = e.event_key AND aged.age > 1000', tenant_schema);
+    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'server_latest', 'server_events'] LOOP
+        EXECUTE format('DELETE FROM %1$I.%2$I AS w
+                        WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = w.server_key)',
+                       tenant_schema, written_by_collector);
+    END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.maintain_tenant(name) IS
-'Keeps a tenant in order: partitions for this and the next two months (UTC), the newest 1000 events of each server. Called by the collector every hour.';
+'Keeps a tenant in order: partitions for this and the next two months (UTC), the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour.';

@@ -1,6 +1,6 @@
--- What users look at. Each view reads the schema of the caller's tenant, with the caller's rights.
+-- What users look at. Each view reads the schema of the caller's tenant, as the tenant's role.
 
-CREATE FUNCTION vitals.latest_metrics_rows()
+CREATE FUNCTION vitals.latest_metrics_rows_in(tenant vitals.tenants)
 RETURNS TABLE (server text, metric text, instance text, value numeric, unit text, collected_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -12,20 +12,30 @@ BEGIN
          JOIN %1$I.servers AS s USING (server_key)
          JOIN %1$I.series AS r USING (series_key)
          JOIN %1$I.metric_types AS t USING (metric_key)
-         ORDER BY s.name, t.name, r.instance', (vitals.tenant_of_caller()).schema_name);
+         ORDER BY s.name, t.name, r.instance', tenant.schema_name);
 END
 $$;
+COMMENT ON FUNCTION vitals.latest_metrics_rows_in(vitals.tenants) IS 'vitals.latest_metrics_rows as the tenant''s role.';
+
+CREATE FUNCTION vitals.latest_metrics_rows()
+RETURNS TABLE (server text, metric text, instance text, value numeric, unit text, collected_at timestamptz)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.latest_metrics_rows() IS 'Rows of the view vitals.latest_metrics.';
 
 CREATE VIEW vitals.latest_metrics AS
 SELECT l.server, l.metric, l.instance, l.value, l.unit, l.collected_at FROM vitals.latest_metrics_rows() AS l;
 COMMENT ON VIEW vitals.latest_metrics IS 'The newest value of every metric of every server of your tenant.';
+COMMENT ON COLUMN vitals.latest_metrics.server IS 'Name of the server.';
+COMMENT ON COLUMN vitals.latest_metrics.metric IS 'Name of the metric, for example cpu_percent.';
 COMMENT ON COLUMN vitals.latest_metrics.instance IS 'What of the server was measured, for example a disk; empty for the server as a whole.';
 COMMENT ON COLUMN vitals.latest_metrics.value IS
 'NULL where it is not known: first sample of a rate, restart of the server, gap, no permission. Never 0 instead.';
+COMMENT ON COLUMN vitals.latest_metrics.unit IS 'Unit of the value, for example % or 1/s.';
 COMMENT ON COLUMN vitals.latest_metrics.collected_at IS 'When it was collected: look here before trusting a value of a server that is offline.';
 
-CREATE FUNCTION vitals.collection_status_rows()
+CREATE FUNCTION vitals.collection_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (
     server text, connector text, enabled boolean, interval_seconds integer, status text, state text, next_due_at timestamptz,
     lag interval, last_collected_at timestamptz, duration interval, consecutive_failures integer, error_class text,
@@ -35,8 +45,8 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        'SELECT s.name, s.connector, c.enabled, c.interval_seconds, coalesce(st.status, ''unknown''),
-                CASE WHEN NOT c.enabled THEN ''stopped''
+        'SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, ''unknown''),
+                CASE WHEN c.enabled IS NOT TRUE THEN ''stopped''
                      WHEN NOT vitals.collector_running() THEN ''no collector''
                      WHEN st.next_due_at IS NULL THEN ''waiting''
                      WHEN st.next_due_at < clock_timestamp() - interval ''10 seconds'' THEN ''overdue''
@@ -47,9 +57,19 @@ BEGIN
          FROM %1$I.servers AS s
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
          LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
-         ORDER BY s.name', (vitals.tenant_of_caller()).schema_name);
+         ORDER BY s.name', tenant.schema_name);
 END
 $$;
+COMMENT ON FUNCTION vitals.collection_status_rows_in(vitals.tenants) IS 'vitals.collection_status_rows as the tenant''s role.';
+
+CREATE FUNCTION vitals.collection_status_rows()
+RETURNS TABLE (
+    server text, connector text, enabled boolean, interval_seconds integer, status text, state text, next_due_at timestamptz,
+    lag interval, last_collected_at timestamptz, duration interval, consecutive_failures integer, error_class text,
+    last_error text, last_error_at timestamptz, facts jsonb)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_status_rows() IS 'Rows of the view vitals.collection_status.';
 
 CREATE VIEW vitals.collection_status AS
@@ -57,11 +77,20 @@ SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, 
     c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
 FROM vitals.collection_status_rows() AS c;
 COMMENT ON VIEW vitals.collection_status IS 'How the collection of every server of your tenant is going.';
+COMMENT ON COLUMN vitals.collection_status.server IS 'Name of the server.';
+COMMENT ON COLUMN vitals.collection_status.connector IS 'What kind of target it is, for example mssql.';
+COMMENT ON COLUMN vitals.collection_status.enabled IS 'Whether its collection is on.';
+COMMENT ON COLUMN vitals.collection_status.interval_seconds IS 'How often it is polled.';
 COMMENT ON COLUMN vitals.collection_status.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
 COMMENT ON COLUMN vitals.collection_status.state IS
 'stopped: collection is off; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
+COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is due; NULL while collection is off or before the first one.';
 COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
+COMMENT ON COLUMN vitals.collection_status.last_collected_at IS 'When something was read last.';
+COMMENT ON COLUMN vitals.collection_status.duration IS 'How long the last poll took.';
+COMMENT ON COLUMN vitals.collection_status.consecutive_failures IS 'How many of the newest polls failed in a row.';
 COMMENT ON COLUMN vitals.collection_status.error_class IS 'Class of the last poll''s error, for example login; NULL after a good poll.';
+COMMENT ON COLUMN vitals.collection_status.last_error IS 'Message of the last poll''s error; NULL after a good poll.';
 COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed last, also if the newest did not.';
 COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';

@@ -42,7 +42,7 @@ LANGUAGE c VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_collector_figures';
 COMMENT ON FUNCTION vitals.collector_figures() IS
-'What this database''s collector has done since it started, from shared memory; NULL while none runs.';
+'What this database''s collector has done since it started, from shared memory. NULL while none runs, and for who may not see all of the database: that takes its owner or a member of pg_monitor.';
 
 CREATE FUNCTION vitals.prober_rows(
     OUT tenant_key integer, OUT pid integer, OUT started_at timestamptz, OUT restarts integer, OUT in_flight integer,
@@ -59,7 +59,11 @@ FROM vitals.prober_rows() AS p
 JOIN vitals.tenant_registry AS t USING (tenant_key)
 WHERE pg_catalog.pg_has_role(t.role, 'MEMBER');
 COMMENT ON VIEW vitals.probers IS 'The program that polls each of your tenants'' servers.';
+COMMENT ON COLUMN vitals.probers.tenant IS 'Name of the tenant.';
 COMMENT ON COLUMN vitals.probers.pid IS 'Its process id; NULL while none runs.';
+COMMENT ON COLUMN vitals.probers.started_at IS 'When the process, or the last one, started.';
 COMMENT ON COLUMN vitals.probers.restarts IS 'How often it was replaced since the collector started.';
+COMMENT ON COLUMN vitals.probers.in_flight IS 'Polls that it works on now.';
 COMMENT ON COLUMN vitals.probers.polls_lost IS 'Polls that were in flight when a prober ended.';
 COMMENT ON COLUMN vitals.probers.last_exit IS 'Why the last one ended, for example: killed by signal 11.';
+COMMENT ON COLUMN vitals.probers.last_exit_at IS 'When that was.';

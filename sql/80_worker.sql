@@ -15,7 +15,7 @@ LANGUAGE c VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_worker_slots';
 COMMENT ON FUNCTION vitals.worker_slots() IS
-'The collectors of the cluster, from shared memory: this database''s, and all for members of pg_monitor. Errors: PT503 module not loaded at server start.';
+'The collectors of the cluster, from shared memory: this database''s, and for members of pg_monitor all. Errors are shown to them and to the owner of the database only. Errors: PT503 module not loaded at server start.';
 
 CREATE VIEW vitals.worker_status AS
 SELECT w.pid, w.database, w.state, w.extension_version, w.started_at, w.restarts,
@@ -27,12 +27,13 @@ LEFT JOIN vitals.collector_figures() AS f ON true
 WHERE w.database_oid = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database());
 COMMENT ON VIEW vitals.worker_status IS 'This database''s collector: one row, or none before the first look at the database.';
 COMMENT ON COLUMN vitals.worker_status.pid IS 'Its process id; NULL while none runs.';
+COMMENT ON COLUMN vitals.worker_status.database IS 'Name of this database.';
 COMMENT ON COLUMN vitals.worker_status.state IS
 'running; starting; wanted: will be started, at once or after a failure''s back-off; no worker slot: max_worker_processes is used up; version mismatch: ALTER EXTENSION pg_vitals UPDATE is needed; no extension; retiring.';
 COMMENT ON COLUMN vitals.worker_status.extension_version IS 'Version of the extension as the collector last saw it.';
 COMMENT ON COLUMN vitals.worker_status.started_at IS 'When the process, or the last one, started.';
 COMMENT ON COLUMN vitals.worker_status.restarts IS 'Unexpected ends since the server started.';
-COMMENT ON COLUMN vitals.worker_status.tenants IS 'Active tenants. This and the following count since the process started, and are NULL while none runs.';
+COMMENT ON COLUMN vitals.worker_status.tenants IS 'Active tenants. This and the following columns are of all tenants together, count since the process started, and are NULL while none runs, and for everybody but the database''s owner and members of pg_monitor.';
 COMMENT ON COLUMN vitals.worker_status.targets IS 'Servers whose collection is on.';
 COMMENT ON COLUMN vitals.worker_status.in_flight IS 'Polls that run now.';
 COMMENT ON COLUMN vitals.worker_status.overdue IS 'Polls that are due and not started yet.';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN vitals.worker_status.samples_rejected IS 'Polls that a tenant'
 COMMENT ON COLUMN vitals.worker_status.samples_dropped IS 'Polls given up because a tenant''s schema took none for too long.';
 COMMENT ON COLUMN vitals.worker_status.last_error IS
 'The last problem of the running collector (a tenant''s schema, a rejected sample), else what ended the one before unexpectedly.';
+COMMENT ON COLUMN vitals.worker_status.last_error_at IS 'When that happened.';
 
 -- Not kept: only CREATE EXTENSION has anybody to warn.
 CREATE FUNCTION vitals.warn_unless_preloaded() RETURNS void

@@ -4,6 +4,7 @@
 #include "pg/pg.h"
 
 extern "C" {
+#include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "utils/acl.h"
 }
@@ -46,6 +47,11 @@ inline bool owns_database(Oid database, Oid role) {
 #else
     return pg_database_ownercheck(database, role);
 #endif
+}
+
+// Whether role may see what is going on in all of the database, whoever in it is concerned.
+inline bool oversees_database(Oid database, Oid role) {
+    return owns_database(database, role) || has_privs_of_role(role, ROLE_PG_MONITOR);
 }
 
 // Whether an interrupted DROP DATABASE left the database behind: nobody can connect to it any more.

@@ -1,0 +1,91 @@
+// The way into a tenant's schema. A tenant owns its tables, so that reading or writing one may run code of the tenant:
+// a trigger, a view put in a table's place, a cast. Whoever calls (often a superuser, or a member of several tenants)
+// must not lend that code his rights. So each function that touches a tenant's tables has two halves: f(…), in C, which
+// everybody calls, and f_in(tenant, …), which does the work and runs as the tenant's role, as VACUUM and REFRESH do it.
+#include "pg/pg.h"
+
+extern "C" {
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+}
+
+namespace vitals::ext {
+
+namespace {
+
+constexpr const char* suffix = "_in";
+
+List* qualified_name(const char* name) {
+    return list_make2(makeString(pstrdup("vitals")), makeString(pstrdup(name)));
+}
+
+// f_in(vitals.tenants, arguments of f).
+Oid find_half_inside(Oid outer, Oid tenant_type) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(outer));
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "cache lookup failed for function %u", outer);
+    const auto* function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    Oid types[FUNC_MAX_ARGS];
+    const int count = function->pronargs;
+    if (count >= FUNC_MAX_ARGS) elog(ERROR, "too many arguments");
+    types[0] = tenant_type;
+    for (int i = 0; i < count; ++i)
+        types[i + 1] = function->proargtypes.values[i];
+    const char* name = psprintf("%s%s", NameStr(function->proname), suffix);
+    ReleaseSysCache(tuple);
+    return LookupFuncName(qualified_name(name), count + 1, types, false);
+}
+
+Oid role_of(Datum tenant) {
+    bool missing = false;
+    const Datum role = GetAttributeByName(DatumGetHeapTupleHeader(tenant), "role", &missing);
+    if (missing) elog(ERROR, "tenant has no role");
+    return DatumGetObjectId(role);
+}
+
+// An error needs no restoring here: the end of the (sub)transaction does it.
+Datum call_as(Oid role, FunctionCallInfo call) {
+    Oid caller = InvalidOid;
+    int context = 0;
+    GetUserIdAndSecContext(&caller, &context);
+    const int settings_level = NewGUCNestLevel();
+    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    const Datum result = FunctionCallInvoke(call);
+    // Whatever the tenant's code did to settings, too.
+    AtEOXact_GUC(false, settings_level);
+    SetUserIdAndSecContext(caller, context);
+    return result;
+}
+
+}  // namespace
+
+}  // namespace vitals::ext
+
+extern "C" {
+
+using namespace vitals::ext;
+
+PGDLLEXPORT Datum vitals_as_tenant(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_as_tenant);
+
+Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
+    const Oid resolver = LookupFuncName(qualified_name("tenant_of_caller"), 0, nullptr, false);
+    const Datum tenant = OidFunctionCall0(resolver);
+
+    FmgrInfo function;
+    fmgr_info(find_half_inside(fcinfo->flinfo->fn_oid, get_func_rettype(resolver)), &function);
+    LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+    InitFunctionCallInfoData(*call, &function, static_cast<short>(fcinfo->nargs + 1), fcinfo->fncollation, nullptr,
+                             fcinfo->resultinfo);
+    call->args[0] = {.value = tenant, .isnull = false};
+    for (int i = 0; i < fcinfo->nargs; ++i)
+        call->args[i + 1] = fcinfo->args[i];
+    const Datum result = call_as(role_of(tenant), call);
+    fcinfo->isnull = call->isnull;
+    return result;
+}
+}

@@ -1,0 +1,144 @@
+-- A tenant owns its tables and may put code of its own on and in place of them. It must never run with the rights of whoever
+-- calls a function or looks at a view: a superuser's, or those of a member of two tenants.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+-- Suspended, so that the collector stays away: what it does as the tenant is test/t's.
+BEGIN;
+SELECT vitals.create_tenant('mallory');
+SELECT vitals.create_tenant('victim');
+UPDATE vitals.tenant_registry SET status = 'suspended' WHERE name IN ('mallory', 'victim');
+COMMIT;
+CREATE ROLE regress_attacks_web IN ROLE tenant_mallory, tenant_victim;
+SET vitals.tenant = 'victim';
+SELECT vitals.add_server('treasure', host => 'v') IS NOT NULL AS added;
+
+SET SESSION AUTHORIZATION tenant_mallory;
+CREATE TABLE tenant_mallory.loot (what text, as_whom text DEFAULT current_user);
+-- Tries everything at once and tells who it was.
+CREATE FUNCTION tenant_mallory.attack(what text) RETURNS boolean LANGUAGE plpgsql AS
+$$
+DECLARE
+    attempt text;
+BEGIN
+    FOREACH attempt IN ARRAY ARRAY[
+        'ALTER ROLE tenant_mallory SUPERUSER',
+        'SET LOCAL ROLE NONE',
+        'SET LOCAL SESSION AUTHORIZATION DEFAULT',
+        'CREATE TEMPORARY TABLE trap (i integer)',
+        'SELECT name FROM tenant_victim.servers',
+        'SELECT pg_read_file(''PG_VERSION'')']
+    LOOP
+        BEGIN
+            EXECUTE attempt;
+            RAISE NOTICE 'ATTACK SUCCEEDED: % as %: %', what, current_user, attempt;
+        EXCEPTION WHEN insufficient_privilege OR invalid_parameter_value OR insufficient_resources THEN
+            NULL;
+        END;
+    END LOOP;
+    -- Would outlive the call if settings were not put back.
+    PERFORM set_config('vitals.tenant', 'victim', false), set_config('search_path', 'tenant_mallory', false);
+    INSERT INTO tenant_mallory.loot (what) VALUES (what);
+    RETURN true;
+EXCEPTION WHEN read_only_sql_transaction OR feature_not_supported THEN
+    RETURN true;
+END
+$$;
+CREATE FUNCTION tenant_mallory.attack_trigger() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM tenant_mallory.attack(concat_ws(' ', 'trigger', tg_when, tg_op, tg_table_name)); RETURN coalesce(NEW, OLD); END $$;
+CREATE FUNCTION pg_temp.spoils() RETURNS TABLE (what text, as_whom text) LANGUAGE sql AS
+$$ SELECT DISTINCT l.what, l.as_whom FROM tenant_mallory.loot AS l ORDER BY 1, 2 $$;
+
+-- It is a real one: this is what a superuser would let happen who writes to the tables himself.
+RESET SESSION AUTHORIZATION;
+BEGIN;
+SELECT tenant_mallory.attack('carelessness');
+ROLLBACK;
+SET SESSION AUTHORIZATION tenant_mallory;
+
+-- ---- triggers, defaults, checks, generated values, policies
+CREATE TRIGGER attack BEFORE INSERT OR UPDATE OR DELETE ON tenant_mallory.servers FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+CREATE TRIGGER attack AFTER INSERT OR UPDATE OR DELETE ON tenant_mallory.collection_config FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+CREATE TRIGGER attack AFTER INSERT OR UPDATE ON tenant_mallory.credentials FOR EACH STATEMENT EXECUTE FUNCTION tenant_mallory.attack_trigger();
+ALTER TABLE tenant_mallory.servers ADD COLUMN note boolean DEFAULT tenant_mallory.attack('default');
+ALTER TABLE tenant_mallory.collection_config ADD CHECK (tenant_mallory.attack('check'));
+ALTER TABLE tenant_mallory.metric_types ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY attack ON tenant_mallory.metric_types USING (tenant_mallory.attack('policy'));
+TRUNCATE tenant_mallory.loot;
+RESET SESSION AUTHORIZATION;
+
+-- A superuser works with the tenant.
+SET vitals.tenant = 'mallory';
+SELECT vitals.add_server('bait', host => 'm', username => 'sa', password => 'x', metrics => '{cpu_percent}') IS NOT NULL AS added;
+SELECT c.enabled FROM vitals.collection_config_put('bait', interval_seconds => 30) AS c;
+SELECT c.enabled FROM vitals.collection_stop('bait') AS c;
+SELECT vitals.set_credential('bait', 'sa', 'y');
+SELECT vitals.add_server('host', connector => 'local') IS NOT NULL AS added;
+-- Still who he was, with his own settings.
+SELECT current_user, current_setting('vitals.tenant') AS tenant, current_setting('search_path') AS search_path;
+-- A member of both tenants, too.
+SET SESSION AUTHORIZATION regress_attacks_web;
+SELECT c.enabled FROM vitals.collection_config_put('bait', interval_seconds => 60, metrics_enabled => '{cpu_percent}') AS c;
+RESET SESSION AUTHORIZATION;
+SET SESSION AUTHORIZATION tenant_mallory;
+SELECT * FROM pg_temp.spoils();
+RESET SESSION AUTHORIZATION;
+SELECT rolsuper FROM pg_roles WHERE rolname = 'tenant_mallory';
+
+-- A deferred trigger would run at commit, when the caller is himself again: it cannot be queued.
+SET SESSION AUTHORIZATION tenant_mallory;
+CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON tenant_mallory.collection_config DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+RESET SESSION AUTHORIZATION;
+SELECT c.enabled FROM vitals.collection_config_put('bait', interval_seconds => 61) AS c;
+SET SESSION AUTHORIZATION tenant_mallory;
+DROP TRIGGER late ON tenant_mallory.collection_config;
+
+-- ---- views and rules in place of tables
+TRUNCATE tenant_mallory.loot;
+ALTER TABLE tenant_mallory.servers RENAME TO real_servers;
+CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers WHERE tenant_mallory.attack('view of servers');
+ALTER TABLE tenant_mallory.server_latest RENAME TO real_latest;
+CREATE VIEW tenant_mallory.server_latest AS SELECT * FROM tenant_mallory.real_latest WHERE tenant_mallory.attack('view of latest')
+    UNION ALL SELECT 1, 1, now()::timestamptz(3), CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END;
+CREATE RULE attack AS ON INSERT TO tenant_mallory.collection_state DO ALSO SELECT tenant_mallory.attack('rule');
+RESET SESSION AUTHORIZATION;
+SELECT count(*) FROM vitals.latest_metrics;
+SELECT c.server FROM vitals.collection_status AS c;
+SELECT c.interval_seconds FROM vitals.collection_config_get('bait') AS c;
+SELECT current_user, current_setting('vitals.tenant') AS tenant, current_setting('search_path') AS search_path;
+SET SESSION AUTHORIZATION tenant_mallory;
+SELECT * FROM pg_temp.spoils();
+
+-- ---- types with functions of the tenant's own
+CREATE DOMAIN tenant_mallory.trap AS text CHECK (tenant_mallory.attack('domain'));
+DROP VIEW tenant_mallory.servers;
+CREATE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+    FROM tenant_mallory.real_servers;
+RESET SESSION AUTHORIZATION;
+SELECT c.server FROM vitals.collection_status AS c;
+SELECT vitals.find_server('bait') IS NOT NULL AS found;
+
+-- ---- endless: the caller can cancel it
+SET SESSION AUTHORIZATION tenant_mallory;
+CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+    FROM tenant_mallory.real_servers WHERE pg_sleep(600) IS NOT NULL;
+RESET SESSION AUTHORIZATION;
+SET statement_timeout = '100ms';
+SELECT vitals.find_server('bait');
+RESET statement_timeout;
+SELECT current_user;
+
+-- ---- gone: the error is the tenant's, and the others' work goes on
+SET SESSION AUTHORIZATION tenant_mallory;
+DROP VIEW tenant_mallory.servers;
+RESET SESSION AUTHORIZATION;
+\set VERBOSITY terse
+SELECT vitals.find_server('bait');
+\set VERBOSITY default
+SET vitals.tenant = 'victim';
+SELECT c.server, c.state FROM vitals.collection_status AS c;
+SELECT s.name, s.host FROM tenant_victim.servers AS s;
+
+SET client_min_messages TO warning;
+DROP SCHEMA tenant_mallory, tenant_victim CASCADE;
+DELETE FROM vitals.tenant_registry WHERE name IN ('mallory', 'victim');

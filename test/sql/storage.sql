@@ -1,0 +1,184 @@
+-- Storing polls: what the collector hands over becomes rows, and what cannot be stored harms nothing else.
+\set VERBOSITY default
+\set SHOW_CONTEXT never
+SET TIME ZONE 'UTC';
+SET datestyle TO 'ISO';
+SELECT vitals.create_tenant('store');
+CREATE ROLE regress_storage_user IN ROLE tenant_store;
+SET SESSION AUTHORIZATION regress_storage_user;
+SELECT vitals.add_server('sql01', host => 'a') IS NOT NULL AS added;
+SELECT vitals.add_server('sql02', host => 'b') IS NOT NULL AS added;
+
+-- One poll as core/poll_record.cpp writes it.
+CREATE FUNCTION pg_temp.poll(
+    server text, at timestamptz, vals text DEFAULT '[]', status text DEFAULT 'online', old_status text DEFAULT 'online', more text DEFAULT '{}')
+RETURNS jsonb LANGUAGE sql AS
+$$
+    SELECT jsonb_build_object(
+        'server_key', s.server_key, 'collected_at', at, 'started_at', at - interval '0.2 s', 'next_due_at', at + interval '1 min',
+        'old_status', old_status, 'status', status, 'collected', status <> 'offline', 'consecutive_failures', 0, 'lag_ms', 1.5,
+        'duration_ms', 200.6, 'values', vals::jsonb) || more::jsonb
+    FROM tenant_store.servers AS s WHERE s.name = server
+$$;
+CREATE FUNCTION pg_temp.store(VARIADIC polls jsonb[]) RETURNS TABLE (stored integer, rejected integer, reason text) LANGUAGE sql AS
+$$ SELECT * FROM vitals.store_polls('tenant_store', to_jsonb(polls)) $$;
+CREATE FUNCTION pg_temp.series_of(snapshot tenant_store.server_snapshots) RETURNS text LANGUAGE sql AS
+$$
+    SELECT string_agg(concat(t.name, nullif('/' || r.instance, '/'), '=', coalesce(v.value::text, 'NULL')), ' ' ORDER BY t.name, r.instance)
+    FROM tenant_store.series_sets AS k
+    CROSS JOIN unnest(k.series_keys, snapshot.vals) AS v (series_key, value)
+    JOIN tenant_store.series AS r USING (series_key)
+    JOIN tenant_store.metric_types AS t USING (metric_key)
+    WHERE k.set_key = snapshot.set_key
+$$;
+CREATE VIEW pg_temp.snapshots AS
+SELECT s.name, n.collected_at, n.status, n.cpu_percent AS cpu, n.memory_percent AS mem, n.connection_count AS conns,
+    n.interval_ms, n.duration_ms, pg_temp.series_of(n) AS series
+FROM tenant_store.server_snapshots AS n JOIN tenant_store.servers AS s USING (server_key)
+ORDER BY n.collected_at, s.name;
+
+-- ---- a poll is a row
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-10 12:00:00.1234+00',
+    '[["cpu_percent", 12.3456], ["memory_percent", 50], ["connection_count", 17], ["disk_io_reads", null], ["wait_time_ms", 250.5],
+      ["disk_percent", 71.239, "/"], ["disk_percent", 3.001, "/home"]]',
+    old_status => 'unknown', more => '{"interval_ms": 60001.4, "facts": {"version": "16.0.1", "edition": "Developer"}}'));
+SELECT * FROM pg_temp.snapshots;
+SELECT l.server, l.metric, l.instance, l.value, l.unit, l.collected_at FROM vitals.latest_metrics AS l;
+-- The physical form: an array in the order of the set.
+SELECT pg_typeof(n.vals), cardinality(n.vals), cardinality(k.series_keys), n.collected_at
+FROM tenant_store.server_snapshots AS n JOIN tenant_store.series_sets AS k USING (set_key);
+
+-- The same series again make no new set, however they are ordered; others do.
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql01', '2026-01-10 12:01:00+00',
+        '[["disk_percent", 4, "/home"], ["connection_count", 18], ["memory_percent", null], ["cpu_percent", 1], ["disk_io_reads", 7],
+          ["disk_percent", 72, "/"], ["wait_time_ms", 0]]'),
+    pg_temp.poll('sql02', '2026-01-10 12:01:00+00', '[["cpu_percent", 2]]', old_status => 'unknown'),
+    pg_temp.poll('sql02', '2026-01-10 12:02:00+00', '[["cpu_percent", 3]]'));
+SELECT count(*) AS sets FROM tenant_store.series_sets;
+SELECT * FROM pg_temp.snapshots WHERE collected_at >= '2026-01-10 12:01:00+00';
+
+-- ---- a failed poll leaves a row, an event and its error; the newest values stay
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql02', '2026-01-10 12:03:00+00', status => 'offline',
+        more => '{"error": {"class": "login", "number": 18456, "message": "Login failed for user ''vitals''."}, "consecutive_failures": 2}'),
+    pg_temp.poll('sql02', '2026-01-10 12:04:00+00', status => 'offline', old_status => 'offline',
+        more => '{"error": {"class": "connect", "number": 0, "message": "Connection refused"}, "consecutive_failures": 3}'));
+SELECT * FROM pg_temp.snapshots WHERE status = 'offline';
+SELECT s.name, e.happened_at, e.old_status, e.new_status, e.error_class, e.error_number, e.message
+FROM tenant_store.server_events AS e JOIN tenant_store.servers AS s USING (server_key) ORDER BY e.event_key;
+SELECT c.server, c.status, c.last_collected_at, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
+FROM vitals.collection_status AS c;
+SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
+-- Back again: the error goes, its time stays, and the status has a new beginning.
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]', old_status => 'offline'));
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 5]]'));
+SELECT t.status, t.status_since, t.last_started_at, t.last_collected_at, t.next_due_at, t.lag_ms, t.duration_ms, t.last_error, t.last_error_at
+FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s USING (server_key) WHERE s.name = 'sql02';
+
+-- ---- an older poll is history, not the newest value; the same time twice is two rows
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 11:00:00+00', '[["cpu_percent", 99]]'));
+SELECT l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 6]]'),
+                            pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 7]]'));
+SELECT count(*) AS rows_of_that_time FROM pg_temp.snapshots WHERE name = 'sql02' AND collected_at = '2026-01-10 12:06:00+00';
+-- Newest first in one batch.
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-10 12:09:00+00', '[["cpu_percent", 9]]'),
+                            pg_temp.poll('sql01', '2026-01-10 12:08:00+00', '[["cpu_percent", 8]]'));
+SELECT l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql01' AND l.metric = 'cpu_percent';
+
+-- ---- what is not known is left out
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql01', '2026-01-10 12:10:00+00', '[["no_such_metric", 1], ["cpu_percent", 10], ["", 2], [null, 3], [], 7, "cpu_percent", {"cpu_percent": 1}, null]'),
+    pg_temp.poll('sql01', '2026-01-10 12:11:00+00', more => '{"server_key": 4711}'),
+    pg_temp.poll('sql01', '2026-01-10 12:12:00+00', more => '{"server_key": null}'));
+SELECT * FROM pg_temp.snapshots WHERE collected_at >= '2026-01-10 12:10:00+00';
+SELECT * FROM vitals.store_polls('tenant_store', '[]');
+-- A series that is named twice counts once, the last time.
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-10 12:13:00+00', '[["cpu_percent", 1], ["cpu_percent", 2], ["disk_percent", 5, "/"], ["disk_percent", 6, "/"]]'));
+SELECT series FROM pg_temp.snapshots WHERE collected_at = '2026-01-10 12:13:00+00';
+
+-- ---- poison: rejected alone, with the reason
+CREATE FUNCTION pg_temp.poison(vals text DEFAULT '[]', more text DEFAULT '{}', status text DEFAULT 'online')
+RETURNS TABLE (stored integer, rejected integer, reason text, neighbours bigint) LANGUAGE plpgsql AS
+$$
+BEGIN
+    DELETE FROM tenant_store.server_snapshots WHERE collected_at >= '2026-01-11';
+    SELECT * INTO stored, rejected, reason FROM pg_temp.store(
+        pg_temp.poll('sql01', '2026-01-11 00:00:00+00', '[["cpu_percent", 1]]'),
+        pg_temp.poll('sql02', '2026-01-11 00:00:00+00', vals, status, 'online', more),
+        pg_temp.poll('sql01', '2026-01-11 00:01:00+00', '[["cpu_percent", 2]]'));
+    SELECT count(*) INTO neighbours FROM pg_temp.snapshots AS n WHERE n.name = 'sql01' AND n.collected_at >= '2026-01-11';
+    RETURN NEXT;
+END
+$$;
+SELECT * FROM pg_temp.poison('[["cpu_percent", "NaN"]]');
+SELECT * FROM pg_temp.poison('[["cpu_percent", "Infinity"]]');
+SELECT * FROM pg_temp.poison('[["cpu_percent", "12"]]');
+SELECT * FROM pg_temp.poison('[["cpu_percent", "garbage"]]');
+SELECT * FROM pg_temp.poison('[["cpu_percent", true]]');
+SELECT * FROM pg_temp.poison('[["cpu_percent", [1]]]');
+SELECT rejected, reason ~ 'out of range' AS out_of_range, neighbours FROM pg_temp.poison('[["cpu_percent", 1e400]]');
+SELECT * FROM pg_temp.poison('[["connection_count", 3000000000]]');
+SELECT rejected, reason, neighbours FROM pg_temp.poison(format('[["disk_percent", 1, "%s"]]', repeat('x', 600)));
+SELECT * FROM pg_temp.poison('{"cpu_percent": 1}');
+SELECT * FROM pg_temp.poison('7');
+SELECT * FROM pg_temp.poison(status => 'exploded');
+SELECT * FROM pg_temp.poison(more => '{"status": null}');
+SELECT * FROM pg_temp.poison(more => '{"server_key": "one"}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": "yesterday or so"}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": null}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": "infinity"}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": "-infinity"}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": "0044-03-15 12:00:00+00 BC"}');
+SELECT * FROM pg_temp.poison(more => '{"collected_at": "50000-01-01 00:00:00+00"}');
+SELECT * FROM pg_temp.poison(more => '{"interval_ms": 1e30}');
+SELECT * FROM pg_temp.poison(more => '{"duration_ms": null}');
+SELECT * FROM pg_temp.poison(more => '{"next_due_at": "never"}');
+SELECT * FROM pg_temp.poison(more => '{"error": {"class": "login", "number": 1e12, "message": "x"}}');
+-- Not an array at all.
+SELECT * FROM vitals.store_polls('tenant_store', '{"server_key": 1}');
+-- All of it poison, none of it stored.
+SELECT stored, rejected FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-11 01:00:00+00', '7'), pg_temp.poll('sql01', '2026-01-11 01:00:00+00', '8'));
+SELECT count(*) AS infinite_or_nan FROM tenant_store.server_snapshots AS n CROSS JOIN unnest(n.vals) AS v WHERE v IN ('NaN', 'Infinity', '-Infinity');
+
+-- ---- rounded to what the metric type says, also after it said otherwise
+SELECT value FROM vitals.latest_metrics WHERE server = 'sql01' AND metric = 'wait_time_ms';
+UPDATE tenant_store.metric_types SET scale = 0 WHERE name = 'cpu_percent';
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-12 00:00:00+00', '[["cpu_percent", 12.5], ["memory_percent", 1e-300]]'));
+SELECT cpu, mem FROM pg_temp.snapshots WHERE collected_at = '2026-01-12 00:00:00+00';
+UPDATE tenant_store.metric_types SET scale = 2 WHERE name = 'cpu_percent';
+
+-- ---- the largest poll that a prober may send
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-13 00:00:00+00',
+    (SELECT jsonb_agg(jsonb_build_array('disk_percent', n % 100, 'disk ' || n)) FROM generate_series(1, 4000) AS n)::text));
+SELECT cardinality(n.vals), (SELECT sum(v) FROM unnest(n.vals) AS v) AS total
+FROM tenant_store.server_snapshots AS n WHERE n.collected_at = '2026-01-13 00:00:00+00';
+SELECT count(*) AS disks FROM vitals.latest_metrics WHERE instance LIKE 'disk %';
+
+-- ---- texts are texts
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-14 00:00:00+00', '[["disk_percent", 1, "C:\\数据 ''; DROP TABLE x; --"]]', status => 'degraded',
+    more => '{"error": {"class": "permission", "number": 297, "message": "ne peut pas; \"\\u001b[31m\" ''); DELETE FROM tenant_store.servers; --"}}'));
+SELECT instance FROM vitals.latest_metrics WHERE instance LIKE 'C:%';
+SELECT status, last_error FROM vitals.collection_status WHERE server = 'sql01';
+
+-- ---- a metric of the tenant's own, and one it took away
+INSERT INTO tenant_store.metric_types (name, unit, description, kind, scale) VALUES ('queue_length', '1', 'Ours.', 'gauge', 1);
+DELETE FROM tenant_store.metric_types WHERE name = 'swap_percent';
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-15 00:00:00+00', '[["queue_length", 4.25], ["swap_percent", 3]]'));
+SELECT series FROM pg_temp.snapshots WHERE collected_at = '2026-01-15 00:00:00+00';
+
+-- ---- what belonged to a server that is gone
+DELETE FROM tenant_store.servers WHERE name = 'sql02';
+SELECT DISTINCT server FROM vitals.latest_metrics;
+SELECT server FROM vitals.collection_status;
+SELECT vitals.maintain_tenant('tenant_store');
+SELECT (SELECT count(*) FROM tenant_store.collection_state) AS states,
+    (SELECT count(DISTINCT server_key) FROM tenant_store.server_latest) AS servers_with_values,
+    (SELECT count(DISTINCT server_key) FROM tenant_store.server_events) AS servers_with_events,
+    (SELECT count(DISTINCT server_key) FROM tenant_store.server_snapshots) AS servers_with_history;
+-- The newest 1000 events of each are kept.
+INSERT INTO tenant_store.server_events (server_key, happened_at, old_status, new_status)
+SELECT s.server_key, '2026-02-01', 'online', 'offline' FROM tenant_store.servers AS s, generate_series(1, 1100);
+SELECT vitals.maintain_tenant('tenant_store');
+SELECT count(*) AS events FROM tenant_store.server_events;
