@@ -11,8 +11,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $sample_limit = 5;
-# A poll's timeout of 0.5 s, a second of patience, and the start of the next prober.
-my $overdue_limit = 5;
+my $end_limit = 1;
+# A poll's timeout of 0.5 s and a second of patience.
+my $overdue_limit = 3;
 
 my $node = new_cluster('prober', conf => "vitals.collection_timeout = '500ms'");
 ready_database($node, 'app');
@@ -25,7 +26,7 @@ foreach my $tenant ('one', 'two')
 my $collector = collector_pid($node, 'app');
 my $other = prober_pid($node, 'app', 'two');
 
-sub pid { return prober_pid($node, 'app', 'one') // 0; }
+sub pid { return prober_pid($node, 'app', 'one') // die 'no prober runs'; }
 
 # -- what it has
 {
@@ -47,15 +48,16 @@ sub replaced_after
 {
     my ($what, $reason, $do, $limit) = @_;
     my $before = pid();
-    my $restarts = $node->safe_psql('app', "SELECT restarts FROM vitals.probers WHERE tenant = 'one'");
+    my $count = "SELECT restarts FROM vitals.probers WHERE tenant = 'one'";
+    my $restarts = $node->safe_psql('app', $count);
     my $samples = snapshots_of($node, 'app', 'one', 'host');
     my $session = background_session($node, 'app');
     my $backend = $session->query('SELECT pg_backend_pid()');
     $do->($before);
+    within($limit, "$what: its end is noticed", sub { $node->safe_psql('app', $count) == $restarts + 1 });
     poll_again($node, 'app', 'one', 'host');
-    within($limit, "$what: the next sample is stored", sub { snapshots_of($node, 'app', 'one', 'host') > $samples });
+    within($sample_limit, "$what: the next sample is stored", sub { snapshots_of($node, 'app', 'one', 'host') > $samples });
     isnt(pid(), $before, "$what: by another prober");
-    is($node->safe_psql('app', "SELECT restarts FROM vitals.probers WHERE tenant = 'one'"), $restarts + 1, "$what: counted");
     like($node->safe_psql('app', "SELECT last_exit FROM vitals.probers WHERE tenant = 'one'"), $reason, "$what: and said why");
     ok(!is_alive($before), "$what: the old one is gone");
     is($session->query('SELECT pg_backend_pid()'), $backend, "$what: sessions stay up");
@@ -63,10 +65,13 @@ sub replaced_after
     return;
 }
 
-replaced_after('SEGV', qr/^killed by signal 11 \(Segmentation fault\)$/, sub { kill 'SEGV', $_[0] }, $sample_limit);
-replaced_after('KILL', qr/^killed by signal 9 \(Killed\)$/, sub { kill 'KILL', $_[0] }, $sample_limit);
-replaced_after('STOP', qr/^did not end a poll in time$/, sub { kill 'STOP', $_[0] }, $overdue_limit);
-replaced_after('TERM', qr/^exited with status 0$/, sub { kill 'TERM', $_[0] }, $sample_limit);
+# What hangs is noticed when a poll is overdue.
+sub stop_in_a_poll { kill 'STOP', $_[0]; poll_again($node, 'app', 'one', 'spare'); return; }
+
+replaced_after('SEGV', qr/^killed by signal 11 \(Segmentation fault\)$/, sub { kill 'SEGV', $_[0] }, $end_limit);
+replaced_after('KILL', qr/^killed by signal 9 \(Killed\)$/, sub { kill 'KILL', $_[0] }, $end_limit);
+replaced_after('STOP', qr/^did not end a poll in time$/, \&stop_in_a_poll, $overdue_limit);
+replaced_after('TERM', qr/^exited with status 0$/, sub { kill 'TERM', $_[0] }, $end_limit);
 is(prober_pid($node, 'app', 'two'), $other, 'the other tenant did not notice');
 is(collector_pid($node, 'app'), $collector, 'neither did the collector');
 is(status_of($node, 'app', 'one', 'host'), 'online|', 'and the server is online all the same');

@@ -15,7 +15,7 @@ my $sample_limit = 5;
 
 my $servers = SimulatedServers->new(servers => 12);
 my $node = new_cluster('mssql', conf =>
-        "vitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
+        "log_statement = none\nvitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
 ready_database($node, 'app');
 $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
@@ -66,7 +66,7 @@ add('untrusted', 8, options => "'{}'");
 $servers->control(9, view_state => JSON::PP::false);
 add('nopermission', 9);
 %failures = (%failures,
-    password => [ 8, '', qr/^Login failed for user 'vitals'/, 'offline|login' ],
+    password => [ 8, '', qr/^login failed for user "vitals"/, 'offline|login' ],
     unknown => [ 8, '', qr/no-such-host\.invalid/, 'offline|name_lookup' ],
     wrongname => [ 8, '', qr/certificate/, 'offline|tls' ],
     untrusted => [ 8, '', qr/certificate/, 'offline|tls' ],
@@ -90,7 +90,10 @@ my ($dump) = run_command([ 'pg_dump', '-d', $node->connstr('app') ]);
 unlike($dump, qr/wrong secret/, 'nor in a dump');
 
 # -- preflight
-my $checks = sql(q{SELECT "check", ok FROM vitals.test_connection('sql01')});
+# Of a server whose clock is right, which that of the recorded answers is not.
+$servers->control(10, replay => 'live');
+add('live', 10);
+my $checks = sql(q{SELECT "check", ok FROM vitals.test_connection('live')});
 unlike($checks, qr/\|f/, 'the preflight of a good server finds nothing');
 like($checks, qr/^login\|t$/m, 'it logs in');
 like(sql(q{SELECT detail || ' / ' || remedy FROM vitals.test_connection('password') WHERE NOT ok}), qr/Login failed.* \/ ./s,
@@ -113,8 +116,7 @@ my %second = (cpu_percent => '42.00', batch_requests_sec => '1200.00', wait_time
 is(value('sql01', $_), $second{$_}, "second sample: $_ is $second{$_}") foreach sort keys %second;
 is(sql("SELECT interval_ms FROM tenant_acme.server_snapshots JOIN tenant_acme.servers USING (server_key)
         WHERE name = 'sql01' AND interval_ms IS NOT NULL"), '60000', "over the interval of the server's own clock");
-# The preflight above connected, too.
-is($servers->stats(0)->{connects}, 2, 'over the same connection');
+is($servers->stats(0)->{connects}, 1, 'over the same connection');
 
 $node->stop;
 $servers->stop;

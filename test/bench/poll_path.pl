@@ -1,0 +1,131 @@
+# What polling costs: memory and CPU of the prober and the collector with fleets of 1, 100 and 1,000 simulated servers,
+# next to a Python script that polls the same servers, and how long it takes from the crash of a prober under load to the
+# next stored sample. Prints a table; `make bench` runs it.
+#
+# Every figure but the wall times is of the processes measured alone (CPU and resident memory from /proc), so that the
+# simulator, which shares the machine, is not in them.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use JSON::PP;
+use PgVitals;
+use POSIX qw(sysconf _SC_CLK_TCK);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SimulatedServers;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $ticks = sysconf(_SC_CLK_TCK);
+my @lines;
+
+sub cpu_ms
+{
+    my ($pid) = @_;
+    my @fields = split / /, (slurp_file("/proc/$pid/stat") =~ /\) (.*)/)[0];
+    return ($fields[11] + $fields[12]) * 1000 / $ticks;
+}
+
+sub resident_mb
+{
+    my ($pid) = @_;
+    return (slurp_file("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m)[0] / 1024;
+}
+
+sub figure { my ($what, $value) = @_; push @lines, sprintf('%-64s %s', $what, $value); note($lines[-1]); return; }
+
+sub wait_for
+{
+    my ($what, $limit, $code) = @_;
+    my $start = time;
+    until ($code->())
+    {
+        die "$what: not within $limit s" if time - $start > $limit;
+        select undef, undef, undef, 0.02;
+    }
+    return time - $start;
+}
+
+sub start_fleet
+{
+    my ($count, $servers) = @_;
+    my $node = new_cluster("fleet$count", conf => "vitals.concurrency = 50\nvitals.ca_directory = '" . $servers->ca_directory . "'");
+    $node->safe_psql('postgres', "CREATE EXTENSION pg_vitals; SELECT vitals.create_tenant('acme')");
+    my $ports = join(',', @{ $servers->{ports} });
+    my $ca = $servers->ca;
+    $node->safe_psql('postgres',
+        qq(SELECT vitals.add_server('sql' || nr, host => 'localhost', port => port, username => 'vitals', password => 'vitals',
+               metrics => '{*}', options => '{"ca_file": "$ca"}')
+           FROM unnest('{$ports}'::integer[]) WITH ORDINALITY AS p (port, nr);
+           UPDATE tenant_acme.collection_config SET enabled = true, interval_seconds = 30));
+    return $node;
+}
+
+sub measure_fleet
+{
+    my ($count) = @_;
+    my $servers = SimulatedServers->new(servers => $count, replay => 'live');
+    my $node = start_fleet($count, $servers);
+    my $polls = sub { $node->safe_psql('postgres', 'SELECT polls FROM vitals.worker_status') };
+    my $failed = sub { $node->safe_psql('postgres', 'SELECT polls_failed FROM vitals.worker_status') };
+    my $first = wait_for('first round', 60, sub { $polls->() >= $count });
+    my $prober = prober_pid($node, 'postgres', 'acme');
+    my $collector = collector_pid($node, 'postgres');
+    # Polls to measure: everything that falls into one interval of 30 s.
+    my ($polls_before, $prober_before, $collector_before) = ($polls->(), cpu_ms($prober), cpu_ms($collector));
+    select undef, undef, undef, 31;
+    my $done = $polls->() - $polls_before;
+    die 'polls failed: ' . $failed->() if $failed->();
+    figure("prober, $count servers: resident memory", sprintf('%.1f MB', resident_mb($prober)));
+    figure("prober, $count servers: CPU per poll on a kept TLS connection", sprintf('%.2f ms (%d polls)', (cpu_ms($prober) - $prober_before) / $done, $done));
+    figure("collector, $count servers: CPU per poll, stored", sprintf('%.2f ms', (cpu_ms($collector) - $collector_before) / $done));
+    figure("collector, $count servers: resident memory", sprintf('%.1f MB', resident_mb($collector)));
+    if ($count == 1000)
+    {
+        figure('first round of 1,000 servers, from the change to the last sample', sprintf('%.1f s', $first));
+        measure_crash($node);
+    }
+    my $per_poll = (cpu_ms($prober) - $prober_before) / $done;
+    measure_peer($servers, $per_poll) if $count == 100;
+    $node->stop('immediate');
+    $servers->stop;
+    return;
+}
+
+sub measure_crash
+{
+    my ($node) = @_;
+    my @took;
+    foreach my $round (1 .. 5)
+    {
+        my $before = $node->safe_psql('postgres', 'SELECT samples_stored FROM vitals.worker_status');
+        # Under load: wait until polls are in flight.
+        wait_for('polls in flight', 40, sub { $node->safe_psql('postgres', "SELECT coalesce(sum(in_flight), 0) FROM vitals.probers") > 0 });
+        my $prober = prober_pid($node, 'postgres', 'acme') // next;
+        $before = $node->safe_psql('postgres', 'SELECT samples_stored FROM vitals.worker_status');
+        kill 'SEGV', $prober;
+        wait_for('another prober', 10, sub { (prober_pid($node, 'postgres', 'acme') // $prober) != $prober });
+        push @took, wait_for('the next sample', 40, sub { $node->safe_psql('postgres', 'SELECT samples_stored FROM vitals.worker_status') > $before });
+    }
+    @took = sort { $a <=> $b } @took;
+    figure('kill -SEGV of the prober under load: to the next stored sample', sprintf('%.2f s median, %.2f s worst of %d', $took[@took / 2], $took[-1], scalar @took));
+    return;
+}
+
+sub measure_peer
+{
+    my ($servers, $ours) = @_;
+    my $statements = "$FindBin::RealBin/poll_batch.sql";
+    my ($out, $err) = run_command([ 'python3', "$FindBin::RealBin/python_peer.py", $statements, 5, @{ $servers->{ports} } ]);
+    my $peer = eval { decode_json($out) } // die "peer: $err";
+    figure('Python script, pymssql, a connection a poll: CPU per poll', sprintf('%.2f ms', $peer->{cpu_ms}));
+    figure('ratio: CPU of the Python script / of the prober', sprintf('%.1f', $peer->{cpu_ms} / $ours));
+    return;
+}
+
+measure_fleet($_) foreach 1, 100, 1000;
+pass('measured');
+done_testing();
+print STDERR "\n", map { "$_\n" } @lines;
