@@ -19,6 +19,10 @@ std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
+}
+
 // What a server sent may not be UTF-8; the library's replacement on the way out decides what stands instead.
 std::string valid_utf8(std::string_view text) {
     const bool ascii =
@@ -36,9 +40,7 @@ std::string clean(std::string_view text, std::size_t limit) {
             --cut;
         cleaned.resize(cut);
     }
-    for (char& c : cleaned) {
-        if (static_cast<unsigned char>(c) < 0x20U || c == 0x7F) c = ' ';
-    }
+    std::replace_if(cleaned.begin(), cleaned.end(), is_control, ' ');
     return cleaned;
 }
 
@@ -47,9 +49,18 @@ Json number_or_null(const std::optional<double>& value) {
     return *value;
 }
 
-Json encode_value(const Value& value) {
-    Json json = Json::array({clean(value.metric, max_metric_name), number_or_null(value.value)});
-    if (!value.instance.empty()) json.push_back(clean(value.instance, max_instance_name));
+// Names that differ only in what had to be cleaned become the same, and the first one stays.
+Json encode_values(const std::vector<Value>& values) {
+    Json json = Json::array();
+    std::set<std::pair<std::string, std::string>> seen;
+    for (const auto& value : values) {
+        if (json.size() == max_values) break;
+        const auto [name, is_new] =
+            seen.emplace(clean(value.metric, max_metric_name), clean(value.instance, max_instance_name));
+        if (!is_new || name->first.empty()) continue;
+        json.push_back(Json::array({name->first, number_or_null(value.value)}));
+        if (!name->second.empty()) json.back().push_back(name->second);
+    }
     return json;
 }
 
@@ -60,9 +71,32 @@ Json encode_check(const Check& check) {
 
 Json checks_of(const Result& result) {
     Json checks = Json::array();
-    for (const auto& check : result.checks)
+    for (const auto& check : result.checks) {
+        if (checks.size() == max_checks) break;
         checks.push_back(encode_check(check));
+    }
     return checks;
+}
+
+Json facts_of(const Result& result) {
+    Json facts = Json::object();
+    for (const auto& [key, value] : result.facts) {
+        if (facts.size() == max_checks) break;
+        facts[clean(key, max_metric_name)] = clean(value, max_text);
+    }
+    return facts;
+}
+
+// Every field keeps its limit, but all at once may exceed that of the line: the last values and then the last checks
+// are left out. The rest always fits.
+bool shorten(Json& json) {
+    for (const auto* name : {"values", "checks"}) {
+        const auto list = json.find(name);
+        if (list == json.end() || list->empty()) continue;
+        list->erase(list->begin() + static_cast<Json::difference_type>(list->size() / 2), list->end());
+        return true;
+    }
+    return json.erase("facts") > 0;
 }
 
 Json encode_failure(const Failure& failure) {
@@ -122,6 +156,13 @@ std::string text_of(const Json& json, std::size_t limit) {
     return text;
 }
 
+// Of a report: encode() leaves no control character in any, and they would break lines of the log.
+std::string printable_of(const Json& json, std::size_t limit) {
+    std::string text = text_of(json, limit);
+    require(std::none_of(text.begin(), text.end(), is_control), "a text contains control characters");
+    return text;
+}
+
 template <typename Integer>
 Integer integer_of(const Json& json, Integer least, Integer most) {
     require(json.is_number_integer(), "an integer is expected");
@@ -165,10 +206,10 @@ std::map<std::string, std::string> text_map_of(const Json& json) {
 Value parse_value(const Json& json) {
     array_of(json, 2, 3);
     Value value;
-    value.metric = text_of(json[0], max_metric_name);
+    value.metric = printable_of(json[0], max_metric_name);
     require(!value.metric.empty(), "a metric has no name");
     if (!json[1].is_null()) value.value = finite_of(json[1]);
-    if (json.size() == 3) value.instance = text_of(json[2], max_instance_name);
+    if (json.size() == 3) value.instance = printable_of(json[2], max_instance_name);
     return value;
 }
 
@@ -186,10 +227,10 @@ std::vector<Check> parse_checks(const Json& json) {
     std::vector<Check> checks;
     for (const auto& element : array_of(json, 0, max_checks)) {
         array_of(element, 4, 4);
-        checks.push_back({.check = text_of(element[0], max_metric_name),
+        checks.push_back({.check = printable_of(element[0], max_metric_name),
                           .ok = boolean_of(element[1]),
-                          .detail = text_of(element[2], max_text),
-                          .remedy = text_of(element[3], max_text)});
+                          .detail = printable_of(element[2], max_text),
+                          .remedy = printable_of(element[3], max_text)});
     }
     return checks;
 }
@@ -202,7 +243,7 @@ Failure parse_failure(const Json& json) {
     failure.error_class = *error_class;
     failure.number =
         integer_of<int>(fields.get("number"), std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
-    failure.message = text_of(fields.get("message"), max_text);
+    failure.message = printable_of(fields.get("message"), max_text);
     fields.done();
     return failure;
 }
@@ -213,6 +254,16 @@ Outcome parse_outcome(const Json& json) {
         if (text == to_text(outcome)) return outcome;
     }
     throw WireError("unknown outcome");
+}
+
+std::map<std::string, std::string> parse_facts(const Json& json) {
+    auto facts = text_map_of(json);
+    for (const auto& [key, value] : facts) {
+        require(
+            std::none_of(key.begin(), key.end(), is_control) && std::none_of(value.begin(), value.end(), is_control),
+            "a text contains control characters");
+    }
+    return facts;
 }
 
 Result parse_result(Fields& fields) {
@@ -226,7 +277,7 @@ Result parse_result(Fields& fields) {
     if (const Json* interval = fields.find("interval_ms")) result.interval_ms = finite_of(*interval);
     if (const Json* values = fields.find("values")) result.values = parse_values(*values);
     if (const Json* checks = fields.find("checks")) result.checks = parse_checks(*checks);
-    if (const Json* facts = fields.find("facts")) result.facts = text_map_of(*facts);
+    if (const Json* facts = fields.find("facts")) result.facts = parse_facts(*facts);
     fields.done();
     return result;
 }
@@ -234,9 +285,9 @@ Result parse_result(Fields& fields) {
 Hello parse_hello(Fields& fields) {
     Hello hello;
     require(fields.get("hello") == "vitals_prober", "not a prober");
-    hello.version = text_of(fields.get("version"), max_metric_name);
+    hello.version = printable_of(fields.get("version"), max_metric_name);
     for (const auto& element : array_of(fields.get("sandbox_missing"), 0, max_checks)) {
-        hello.sandbox_missing.push_back(text_of(element, max_metric_name));
+        hello.sandbox_missing.push_back(printable_of(element, max_metric_name));
     }
     fields.done();
     return hello;
@@ -319,22 +370,13 @@ std::string encode(const Result& result) {
               {"duration_ms", std::isfinite(result.duration_ms) ? std::max(result.duration_ms, 0.0) : 0.0}};
     if (result.outcome != Outcome::ok) json["error"] = encode_failure(result.failure.value_or(Failure{}));
     if (const Json interval = number_or_null(result.interval_ms); !interval.is_null()) json["interval_ms"] = interval;
-    if (!result.values.empty()) {
-        json["values"] = Json::array();
-        for (const auto& value : result.values)
-            json["values"].push_back(encode_value(value));
-    }
-    if (!result.checks.empty()) {
-        json["checks"] = Json::array();
-        for (const auto& check : result.checks)
-            json["checks"].push_back(encode_check(check));
-    }
-    if (!result.facts.empty()) {
-        json["facts"] = Json::object();
-        for (const auto& [key, value] : result.facts)
-            json["facts"][clean(key, max_metric_name)] = clean(value, max_text);
-    }
-    return dump(json);
+    if (!result.values.empty()) json["values"] = encode_values(result.values);
+    if (!result.checks.empty()) json["checks"] = checks_of(result);
+    if (!result.facts.empty()) json["facts"] = facts_of(result);
+    std::string line = dump(json);
+    while (line.size() > max_result_line && shorten(json))
+        line = dump(json);
+    return line;
 }
 
 std::string encode(const Hello& hello) {

@@ -115,7 +115,8 @@ class WireError : public std::runtime_error {
 };
 
 // Each returns one line without the newline. Text that is too long is cut at a character boundary, invalid UTF-8 and
-// NUL are replaced, values that are not finite become null: what is encoded here always parses there.
+// control characters are replaced, values that are not finite become null, what exceeds a limit or has no name of its
+// own is left out: what is encoded here as a result always parses there.
 std::string encode(const Job& job);
 std::string encode(const Forget& forget);
 std::string encode(const Result& result);

@@ -125,6 +125,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1],[\"a\",2]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1e999]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\\u0000b\",1]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1,\"x\\ny\"]]}",
+                    "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":\"x\\ny\"}}",
+                    "{\"job\":1,\"outcome\":\"failed\",\"duration_ms\":1,\"error\":{\"class\":\"login\","
+                    "\"number\":1,\"message\":\"x\\u001b[31m\"}}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":1}}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1} trailing",
                     "{\"hello\":\"someone\",\"version\":\"1\",\"sandbox_missing\":[]}",
@@ -139,12 +143,41 @@ TEST(Wire, LongLineIsRefused) {
     EXPECT_THROW(parse_report(std::string(max_result_line + 1, ' ')), WireError);
 }
 
-TEST(Wire, TooManyValuesAreRefused) {
+TEST(Wire, TooManyValuesAreLeftOutAndRefused) {
     Result result;
     result.outcome = Outcome::ok;
-    for (std::size_t i = 0; i <= max_values; ++i)
+    std::string values;
+    for (std::size_t i = 0; i <= max_values; ++i) {
         result.values.push_back({"m" + std::to_string(i), "", 1.0});
-    EXPECT_THROW(parse_report(encode(result)), WireError);
+        values += (i == 0 ? "[\"m" : ",[\"m") + std::to_string(i) + "\",1]";
+    }
+    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).values.size(), max_values);
+    EXPECT_THROW(parse_report("{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[" + values + "]}"),
+                 WireError);
+}
+
+TEST(Wire, NamesThatBecomeTheSameKeepTheFirstValue) {
+    Result result;
+    result.outcome = Outcome::ok;
+    result.values = {{"m", "a\nb", 1.0}, {"m", "a b", 2.0}, {"", "x", 3.0}, {"m", "c", 4.0}};
+    const auto report = parse_report(encode(result));
+    const auto& values = std::get<Result>(report).values;
+    ASSERT_EQ(values.size(), 2U);
+    EXPECT_EQ(values[0].value, 1.0);
+    EXPECT_EQ(values[1].instance, "c");
+}
+
+TEST(Wire, WhatExceedsTheLineIsLeftOut) {
+    Result result = sample_result();
+    for (std::size_t i = 0; i < max_values; ++i)
+        result.values.push_back({std::string(max_metric_name, '"'), std::to_string(i) + std::string(500, '"'), 1.0});
+    for (std::size_t i = 0; i < 2 * max_checks; ++i)
+        result.checks.push_back({"c", false, std::string(max_text, '"'), std::string(max_text, '"')});
+    for (std::size_t i = 0; i < 2 * max_checks; ++i)
+        result.facts[std::to_string(i)] = std::string(max_text, '"');
+    const std::string line = encode(result);
+    EXPECT_LE(line.size(), max_result_line);
+    EXPECT_NO_THROW(parse_report(line));
 }
 
 TEST(Wire, JobDefaultsForByHandUse) {

@@ -1,6 +1,7 @@
 #include "prober/freetds/tds_rows.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace vitals::prober {
 
@@ -35,7 +36,8 @@ std::optional<std::int64_t> integer_at(const Row& row, std::optional<std::size_t
 }
 
 std::optional<double> number_at(const Row& row, std::optional<std::size_t> column) {
-    if (const auto* cell = cell_at<double>(row, column)) return *cell;
+    const auto* real = cell_at<double>(row, column);
+    if (real != nullptr) return std::isfinite(*real) ? std::optional(*real) : std::nullopt;
     if (const auto* cell = cell_at<std::int64_t>(row, column)) return static_cast<double>(*cell);
     return std::nullopt;
 }

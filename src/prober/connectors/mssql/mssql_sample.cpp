@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <string_view>
 #include <utility>
 
@@ -121,6 +122,7 @@ std::optional<double> element(std::string_view record, std::string_view name) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end == text.data() + text.size() || *end != '<') return std::nullopt;
+    if (!std::isfinite(value)) return std::nullopt;
     return value;
 }
 

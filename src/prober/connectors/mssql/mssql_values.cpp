@@ -41,7 +41,7 @@ std::optional<double> cpu_percent(const std::optional<Step>& step, const MssqlSa
 std::optional<double> memory_percent(const MssqlSample& now) {
     if (!now.memory_total || !now.memory_available || *now.memory_total <= 0) return std::nullopt;
     if (*now.memory_available < 0 || *now.memory_available > *now.memory_total) return std::nullopt;
-    return whole * (*now.memory_total - *now.memory_available) / *now.memory_total;
+    return whole * ((*now.memory_total - *now.memory_available) / *now.memory_total);
 }
 
 std::optional<double> sum_of(const std::optional<core::CounterSet>& before, const std::optional<core::CounterSet>& now,
