@@ -107,11 +107,31 @@ PROBER_SOURCES += src/prober/version_text.cpp
 
 PROBER_MAIN_SOURCES += src/prober/main.cpp
 
+PROBER_TEST_SOURCES += test/prober/check_command_test.cpp
+PROBER_TEST_SOURCES += test/prober/job_pool_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_connector_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_host_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_mounts_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_proc_files_test.cpp
 PROBER_TEST_SOURCES += test/prober/main.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_check_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_errors_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_fault_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_login_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_options_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_poll_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_values_test.cpp
+PROBER_TEST_SOURCES += test/prober/name_resolver_test.cpp
+PROBER_TEST_SOURCES += test/prober/outgoing_filter_test.cpp
+PROBER_TEST_SOURCES += test/prober/prelogin_test.cpp
+PROBER_TEST_SOURCES += test/prober/prober_child.cpp
+PROBER_TEST_SOURCES += test/prober/report_writer_test.cpp
+PROBER_TEST_SOURCES += test/prober/sandbox_test.cpp
+PROBER_TEST_SOURCES += test/prober/sandboxed.cpp
+PROBER_TEST_SOURCES += test/prober/serve_test.cpp
+PROBER_TEST_SOURCES += test/prober/simulated_servers.cpp
+PROBER_TEST_SOURCES += test/prober/tds_connection_test.cpp
+PROBER_TEST_SOURCES += test/prober/trust_list_test.cpp
 
 TDS_SERVER_MAIN_SOURCES += test/tds_server/main.cpp
 

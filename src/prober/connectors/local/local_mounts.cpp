@@ -93,8 +93,10 @@ bool is_measured(const std::string& point, const Mount& mount) {
 }
 
 // Where everything lies on the network there is nothing to be careful about: the program itself would hang.
-bool leads_through(const std::string& point, const std::string& other) {
-    return other != "/" && point != other && is_beneath(point, other);
+bool leads_through_any(std::string_view point, const std::vector<std::string>& others) {
+    return std::any_of(others.begin(), others.end(), [&](const std::string& other) {
+        return other != "/" && point != other && is_beneath(point, other);
+    });
 }
 
 }  // namespace
@@ -107,9 +109,7 @@ std::vector<std::string> select_mount_points(std::string_view mounts) {
     }
     std::map<std::string, std::string> by_source;
     for (const auto& [point, mount] : all) {
-        if (!is_measured(point, mount)) continue;
-        if (std::any_of(hanging.begin(), hanging.end(), [&](const auto& other) { return leads_through(point, other); }))
-            continue;
+        if (!is_measured(point, mount) || leads_through_any(point, hanging)) continue;
         const auto [known, is_new] = by_source.emplace(mount.source, point);
         if (!is_new && point.size() < known->second.size()) known->second = point;
     }
