@@ -146,7 +146,7 @@ void answer_request(const Request& request, bool succeeded, std::string_view ans
 }
 
 char* request_check(int tenant_key, const char* server_id, int timeout_ms) {
-    require_shared_memory();
+    require_collector_possible();
     DatabaseSlot database;
     if (!find_slot(MyDatabaseId, database) || database.state != CollectorState::running) {
         ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("collector is not running"),

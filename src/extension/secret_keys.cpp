@@ -75,7 +75,7 @@ void read_key_file(const char* path, unsigned char* key) {
 }
 
 void wait_for_public_key(unsigned char* public_key) {
-    require_shared_memory();
+    require_collector_possible();
     // A collector publishes the key within a moment of its start; CREATE EXTENSION and the first add_server may well be
     // faster than that.
     const TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000);

@@ -8,6 +8,10 @@
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 
+extern "C" {
+#include "access/xlog.h"
+}
+
 namespace vitals::ext {
 
 namespace {
@@ -68,6 +72,13 @@ void require_shared_memory() {
     ereport(ERROR, (errcode(MAKE_SQLSTATE('P', 'T', '5', '0', '3')), errmsg("pg_vitals was not loaded at server start"),
                     errdetail("Without it no collector runs in this server."),
                     errhint("Add pg_vitals to shared_preload_libraries and restart the server.")));
+}
+
+void require_collector_possible() {
+    require_shared_memory();
+    if (!RecoveryInProgress()) return;
+    ereport(ERROR, (errcode(MAKE_SQLSTATE('P', 'T', '5', '0', '3')), errmsg("no collector runs on a hot standby"),
+                    errhint("Connect to the primary; after promotion it starts by itself.")));
 }
 
 LWLock* shared_lock(SharedArea area) {

@@ -21,8 +21,11 @@ void request_shared_memory();
 bool shared_memory_available();
 
 // Raises an ERROR (SQLSTATE PT503, which PostgREST answers with 503) with the line to add to postgresql.conf unless the
-// areas exist. To be called first by every function that needs the collector.
+// areas exist. To be called first by every function that reads the areas.
 void require_shared_memory();
+
+// As above, and refuses a hot standby. To be called first by every function that needs a collector at work.
+void require_collector_possible();
 
 // The lock of an area. The areas must exist.
 LWLock* shared_lock(SharedArea area);

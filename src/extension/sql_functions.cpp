@@ -105,7 +105,7 @@ PGDLLEXPORT Datum vitals_require_collector(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_require_collector);
 
 Datum vitals_require_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
-    require_shared_memory();
+    require_collector_possible();
     PG_RETURN_VOID();
 }
 

@@ -6,7 +6,6 @@
 
 extern "C" {
 #include "access/htup_details.h"
-#include "access/xlog.h"
 #include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "utils/wait_event.h"
@@ -23,12 +22,6 @@ void require_owner() {
     ereport(ERROR,
             (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to start the collector"),
              errdetail("Only a superuser or the owner of database \"%s\" may.", get_database_name(MyDatabaseId))));
-}
-
-void require_primary() {
-    if (!RecoveryInProgress()) return;
-    ereport(ERROR, (errcode(MAKE_SQLSTATE('P', 'T', '5', '0', '3')), errmsg("no collector runs on a hot standby"),
-                    errhint("Connect to the primary; after promotion it starts by itself.")));
 }
 
 // Whether the state will not change by waiting.
@@ -102,8 +95,7 @@ PGDLLEXPORT Datum vitals_start_collector(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_start_collector);
 
 Datum vitals_start_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
-    require_shared_memory();
-    require_primary();
+    require_collector_possible();
     require_owner();
     tell_collector(MyDatabaseId, true);
     PG_RETURN_BOOL(await_collector());
