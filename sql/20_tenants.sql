@@ -1,5 +1,6 @@
 -- Tenants: the registry, the choice of the caller's tenant, and the relations of a tenant's own schema.
--- Those are made at run time, are owned by the tenant's role and are never members of the extension: pg_dump carries them.
+-- Those are made at run time, are owned by the tenant's role and are never members of the extension, so that pg_dump
+-- carries them.
 
 CREATE TABLE vitals.tenant_registry (
     tenant_key integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -96,7 +97,7 @@ BEGIN
     FOR function_name IN
         SELECT p.oid::regprocedure FROM pg_proc AS p
         WHERE p.pronamespace = 'vitals'::regnamespace
-            AND p.proname <> ALL (ARRAY['create_tenant', 'create_tenant_relations', 'grant_tenant_functions', 'approve_server'])
+            AND p.proname NOT IN ('create_tenant', 'create_tenant_relations', 'grant_tenant_functions', 'approve_server')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', function_name, tenant_role);
     END LOOP;
@@ -242,7 +243,8 @@ BEGIN
     END LOOP;
 
     EXECUTE format('INSERT INTO %I.metric_types (name, unit, description, kind, scale)
-                    SELECT m.name, m.unit, m.description, m.kind, m.scale FROM vitals.metric_catalogue AS m ORDER BY m.name',
+                    SELECT m.name, m.unit, m.description, m.kind, m.scale
+                    FROM vitals.metric_catalogue AS m ORDER BY m.name',
                    tenant_schema);
     FOR month IN 0..2 LOOP
         PERFORM vitals.ensure_partition(tenant_schema, now() + month * interval '1 month');
@@ -303,7 +305,8 @@ BEGIN
         OR EXISTS (SELECT FROM pg_roles AS r
                    WHERE pg_has_role(owner, r.oid, 'MEMBER')
                        AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
-                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))) THEN
+                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                                             'pg_write_server_files'))) THEN
         -- The collector writes with the owner's rights, and everything the owner can do a tenant's trigger could do.
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',

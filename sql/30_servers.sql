@@ -1,5 +1,5 @@
--- Adding servers and switching their collection on and off. All of it acts on the caller's tenant. A function whose code
--- is in C hands over to the one of the same name with "_in", which runs as the tenant's role: see tenant_functions.cpp.
+-- Adding servers and switching their collection on and off. All of it acts on the caller's tenant. A function f(…) whose
+-- code is in C hands over to f_in(tenant, …), which runs as the tenant's role: see tenant_functions.cpp.
 
 -- Not found and another tenant's look the same.
 CREATE FUNCTION vitals.find_server_in(tenant vitals.tenants, server text) RETURNS uuid
@@ -36,7 +36,8 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    names text[] := ARRAY(SELECT m.name FROM unnest(metrics) WITH ORDINALITY AS m (name, nr) GROUP BY m.name ORDER BY min(m.nr));
+    names text[] := ARRAY(SELECT m.name FROM unnest(metrics) WITH ORDINALITY AS m (name, nr)
+                          GROUP BY m.name ORDER BY min(m.nr));
     unknown_metric text;
     known text;
 BEGIN
@@ -45,11 +46,14 @@ BEGIN
             ERRCODE = 'null_value_not_allowed',
             MESSAGE = 'metric name must not be null';
     END IF;
-    EXECUTE format('SELECT m FROM unnest($1) AS m WHERE m <> ''*'' AND NOT EXISTS
-                    (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1', tenant.schema_name)
+    EXECUTE format(
+        $sql$SELECT m FROM unnest($1) AS m
+         WHERE m <> '*' AND NOT EXISTS (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1$sql$,
+        tenant.schema_name)
         INTO unknown_metric USING names;
     IF unknown_metric IS NOT NULL THEN
-        EXECUTE format('SELECT string_agg(t.name, '', '' ORDER BY t.name) FROM %I.metric_types AS t', tenant.schema_name)
+        EXECUTE format($sql$SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM %I.metric_types AS t$sql$,
+                       tenant.schema_name)
             INTO known;
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -205,7 +209,8 @@ COMMENT ON FUNCTION vitals.insert_server_in(vitals.tenants, uuid, text, text, in
 'vitals.insert_server as the tenant''s role.';
 
 CREATE FUNCTION vitals.insert_server(
-    id uuid, name text, host text, port integer, connector text, username text, password text, options jsonb, metrics text[]
+    id uuid, name text, host text, port integer, connector text, username text, password text, options jsonb,
+    metrics text[]
 ) RETURNS void
 LANGUAGE c
 SET search_path TO pg_catalog, pg_temp

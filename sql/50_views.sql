@@ -7,12 +7,12 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        'SELECT s.name, t.name, r.instance, round(l.value::numeric, t.scale), t.unit, l.collected_at::timestamptz
+        $sql$SELECT s.name, t.name, r.instance, round(l.value::numeric, t.scale), t.unit, l.collected_at::timestamptz
          FROM %1$I.server_latest AS l
          JOIN %1$I.servers AS s USING (server_key)
          JOIN %1$I.series AS r USING (series_key)
          JOIN %1$I.metric_types AS t USING (metric_key)
-         ORDER BY s.name, t.name, r.instance', tenant.schema_name);
+         ORDER BY s.name, t.name, r.instance$sql$, tenant.schema_name);
 END
 $$;
 COMMENT ON FUNCTION vitals.latest_metrics_rows_in(vitals.tenants) IS 'vitals.latest_metrics_rows as the tenant''s role.';
@@ -37,44 +37,44 @@ COMMENT ON COLUMN vitals.latest_metrics.collected_at IS 'When it was collected: 
 
 CREATE FUNCTION vitals.collection_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (
-    server text, connector text, enabled boolean, interval_seconds integer, status text, state text, next_due_at timestamptz,
-    lag interval, last_collected_at timestamptz, duration interval, consecutive_failures integer, error_class text,
-    last_error text, last_error_at timestamptz, facts jsonb)
+    server text, connector text, enabled boolean, interval_seconds integer, status text, state text,
+    next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
+    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        'SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, ''unknown''),
-                CASE WHEN c.enabled IS NOT TRUE THEN ''stopped''
-                     WHEN NOT vitals.collector_running() THEN ''no collector''
-                     WHEN st.next_due_at IS NULL THEN ''waiting''
-                     WHEN st.next_due_at < clock_timestamp() - interval ''10 seconds'' THEN ''overdue''
-                     ELSE ''scheduled'' END,
-                CASE WHEN c.enabled THEN st.next_due_at END, st.lag_ms * interval ''1 millisecond'', st.last_collected_at,
-                st.duration_ms * interval ''1 millisecond'', coalesce(st.consecutive_failures, 0), st.last_error_class, st.last_error,
-                st.last_error_at, st.facts
+        $sql$SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, 'unknown'),
+                CASE WHEN c.enabled IS NOT TRUE THEN 'stopped'
+                     WHEN NOT vitals.collector_running() THEN 'no collector'
+                     WHEN st.next_due_at IS NULL THEN 'waiting'
+                     WHEN st.next_due_at < clock_timestamp() - interval '10 seconds' THEN 'overdue'
+                     ELSE 'scheduled' END,
+                CASE WHEN c.enabled THEN st.next_due_at END, st.lag_ms * interval '1 millisecond',
+                st.last_collected_at, st.duration_ms * interval '1 millisecond', coalesce(st.consecutive_failures, 0),
+                st.last_error_class, st.last_error, st.last_error_at, st.facts
          FROM %1$I.servers AS s
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
          LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
-         ORDER BY s.name', tenant.schema_name);
+         ORDER BY s.name$sql$, tenant.schema_name);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_status_rows_in(vitals.tenants) IS 'vitals.collection_status_rows as the tenant''s role.';
 
 CREATE FUNCTION vitals.collection_status_rows()
 RETURNS TABLE (
-    server text, connector text, enabled boolean, interval_seconds integer, status text, state text, next_due_at timestamptz,
-    lag interval, last_collected_at timestamptz, duration interval, consecutive_failures integer, error_class text,
-    last_error text, last_error_at timestamptz, facts jsonb)
+    server text, connector text, enabled boolean, interval_seconds integer, status text, state text,
+    next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
+    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_status_rows() IS 'Rows of the view vitals.collection_status.';
 
 CREATE VIEW vitals.collection_status AS
-SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag, c.last_collected_at,
-    c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
+SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag,
+    c.last_collected_at, c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
 FROM vitals.collection_status_rows() AS c;
 COMMENT ON VIEW vitals.collection_status IS 'How the collection of every server of your tenant is going.';
 COMMENT ON COLUMN vitals.collection_status.server IS 'Name of the server.';

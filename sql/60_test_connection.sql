@@ -22,8 +22,10 @@ BEGIN
             MESSAGE = 'timeout must be between 1 second and 5 minutes',
             DETAIL = format('Got %s.', coalesce(timeout::text, 'NULL'));
     END IF;
-    answer := vitals.request_check(tenant.tenant_key, vitals.find_server(server), (extract(epoch FROM timeout) * 1000)::integer);
-    RETURN QUERY SELECT c ->> 0, (c ->> 1)::boolean, c ->> 2, nullif(c ->> 3, '') FROM jsonb_array_elements(answer) AS c;
+    answer := vitals.request_check(tenant.tenant_key, vitals.find_server(server),
+                                   (extract(epoch FROM timeout) * 1000)::integer);
+    RETURN QUERY SELECT c ->> 0, (c ->> 1)::boolean, c ->> 2, nullif(c ->> 3, '')
+                 FROM jsonb_array_elements(answer) AS c;
 END
 $$;
 COMMENT ON FUNCTION vitals.test_connection(text, interval) IS

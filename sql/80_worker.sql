@@ -19,8 +19,8 @@ COMMENT ON FUNCTION vitals.worker_slots() IS
 
 CREATE VIEW vitals.worker_status AS
 SELECT w.pid, w.database, w.state, w.extension_version, w.started_at, w.restarts,
-    f.tenants, f.targets, f.in_flight, f.overdue, f.polls, f.polls_failed, f.polls_lost, f.samples_stored, f.samples_rejected,
-    f.samples_dropped,
+    f.tenants, f.targets, f.in_flight, f.overdue, f.polls, f.polls_failed, f.polls_lost, f.samples_stored,
+    f.samples_rejected, f.samples_dropped,
     coalesce(f.last_problem, w.last_error) AS last_error, coalesce(f.last_problem_at, w.last_error_at) AS last_error_at
 FROM vitals.worker_slots() AS w
 LEFT JOIN vitals.collector_figures() AS f ON true

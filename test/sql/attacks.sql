@@ -132,7 +132,7 @@ SELECT current_user;
 SET SESSION AUTHORIZATION tenant_mallory;
 DROP VIEW tenant_mallory.servers;
 RESET SESSION AUTHORIZATION;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT vitals.find_server('bait');
 \set VERBOSITY default
 SET vitals.tenant = 'victim';

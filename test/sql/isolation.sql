@@ -51,7 +51,7 @@ FROM pg_temp.attempts('tenant_iso_b', 'SELECT count(*) FROM %I.%I', 'DELETE FROM
 GROUP BY a.outcome;
 -- The same attempts work where they may.
 SELECT DISTINCT a.outcome FROM pg_temp.attempts('tenant_iso_a', 'SELECT count(*) FROM %I.%I', 'LOCK %I.%I') AS a;
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 CREATE TABLE tenant_iso_b.mine (i integer);
 CREATE TABLE tenant_iso_a.mine (LIKE tenant_iso_b.servers);
 CREATE TABLE tenant_iso_a.mine (s uuid REFERENCES tenant_iso_b.servers);
@@ -89,8 +89,8 @@ SELECT vitals.request_check(2147483647, :'id_of_b', 1000);
 SELECT vitals.request_check(NULL, :'id_of_b', 1000) IS NULL AS nothing;
 SELECT vitals.request_check((SELECT t.tenant_key FROM vitals.tenants AS t), :'id_of_b', 1000);
 
--- From here on without the text of the queries.
-\set VERBOSITY terse
+-- All of them 42501 (permission denied).
+\set VERBOSITY sqlstate
 -- ---- the halves that do the work, called with a forged tenant: no more than the caller's own rights
 SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret');
 SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()));

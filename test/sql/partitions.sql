@@ -36,7 +36,7 @@ SELECT vitals.ensure_partition('tenant_parts', NULL);
 SELECT vitals.ensure_partition('tenant_parts', 'infinity');
 SELECT vitals.ensure_partition('tenant_parts', '-infinity');
 SELECT vitals.ensure_partition('tenant_parts', '1999-12-31 23:59:59+00');
-\set VERBOSITY terse
+\set VERBOSITY sqlstate
 SELECT vitals.ensure_partition('tenant_no_such', '2020-02-15');
 SELECT vitals.ensure_partition(NULL, '2020-02-15');
 

@@ -156,6 +156,16 @@ SELECT cardinality(n.vals), (SELECT sum(v) FROM unnest(n.vals) AS v) AS total
 FROM tenant_store.server_snapshots AS n WHERE n.collected_at = '2026-01-13 00:00:00+00';
 SELECT count(*) AS disks FROM vitals.latest_metrics WHERE instance LIKE 'disk %';
 
+-- A prober that makes up instances does not fill the tenant's schema; what is known already is stored on.
+INSERT INTO tenant_store.series (metric_key, instance)
+SELECT t.metric_key, 'made up ' || n FROM tenant_store.metric_types AS t, generate_series(1, 99999 - (SELECT count(*) FROM tenant_store.series)) AS n
+WHERE t.name = 'disk_used_bytes';
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-13 01:00:00+00',
+    '[["disk_percent", 1, "disk 1"], ["disk_used_bytes", 2, "one more"], ["disk_used_bytes", 3, "two more"], ["disk_used_bytes", 4, "made up 7"]]'));
+SELECT count(*) AS series FROM tenant_store.series;
+SELECT cardinality(vals) AS stored FROM tenant_store.server_snapshots WHERE collected_at = '2026-01-13 01:00:00+00';
+DELETE FROM tenant_store.series WHERE instance LIKE 'made up%' OR instance LIKE '% more';
+
 -- ---- texts are texts
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-14 00:00:00+00', '[["disk_percent", 1, "C:\\数据 ''; DROP TABLE x; --"]]', status => 'degraded',
     more => '{"error": {"class": "permission", "number": 297, "message": "ne peut pas; \"\\u001b[31m\" ''); DELETE FROM tenant_store.servers; --"}}'));
