@@ -151,6 +151,8 @@ Datum vitals_collector_figures(PG_FUNCTION_ARGS) {
     if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row");
     CollectorReport report;
+    // They are of all tenants together, and the errors are of any.
+    if (!vitals::pg::oversees_database(MyDatabaseId, GetUserId())) PG_RETURN_NULL();
     if (!read_report(MyDatabaseId, report)) PG_RETURN_NULL();
     const CollectorFigures& figures = report.figures;
     Datum values[12] = {Int32GetDatum(figures.tenants),

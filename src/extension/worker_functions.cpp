@@ -6,7 +6,6 @@
 
 extern "C" {
 #include "access/htup_details.h"
-#include "catalog/pg_authid.h"
 #include "commands/dbcommands.h"
 #include "utils/wait_event.h"
 }
@@ -47,9 +46,9 @@ bool await_collector() {
     return false;
 }
 
-// Other databases' rows are for who may look at the whole server.
+// Other databases' rows are for who may look at them.
 bool may_see(const DatabaseSlot& slot) {
-    return slot.database == MyDatabaseId || has_privs_of_role(GetUserId(), ROLE_PG_MONITOR);
+    return slot.database == MyDatabaseId || pg::oversees_database(slot.database, GetUserId());
 }
 
 // A column of a row: the value, or NULL where there is none.
@@ -70,6 +69,8 @@ class RowBuilder {
 };
 
 HeapTuple form_row(const DatabaseSlot& slot, TupleDesc descriptor) {
+    // An error may be about any tenant.
+    const bool errors = pg::oversees_database(slot.database, GetUserId());
     RowBuilder row;
     row.add(ObjectIdGetDatum(slot.database));
     row.add_text(NameStr(slot.name));
@@ -78,8 +79,8 @@ HeapTuple form_row(const DatabaseSlot& slot, TupleDesc descriptor) {
     row.add_text(slot.version);
     row.add_time(slot.started_at);
     row.add(Int64GetDatum(slot.restarts));
-    row.add_text(slot.last_error);
-    row.add_time(slot.last_error_at);
+    row.add_text(errors ? slot.last_error : "");
+    row.add_time(errors ? slot.last_error_at : 0);
     return row.form(descriptor);
 }
 
