@@ -251,7 +251,8 @@ void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) 
     core::Result& result = finished.result;
     // A test that could not even begin has no steps, and an empty answer would look like a good one.
     if (result.checks.empty() && result.failure) {
-        result.checks.push_back({.check = "connection", .ok = false, .detail = describe(*result.failure), .remedy = ""});
+        result.checks.push_back(
+            {.check = "connection", .ok = false, .detail = describe(*result.failure), .remedy = ""});
     }
     answer_request(request, true, core::encode_checks(result));
 }
@@ -311,10 +312,17 @@ void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus 
     pg::write_log(pg::LogLevel::log, message, record.failure ? describe(*record.failure) : "");
 }
 
+// A lone sample is stored at once; while others follow, one transaction takes all of up to a second.
+bool TenantRuntime::batch_complete(Time now) const {
+    if (records_.size() >= most_batch || now - oldest_record_ >= most_batch_age) return true;
+    if (!jobs_.empty()) return false;
+    const auto next = schedule_.next_due(true);
+    return !next || *next >= oldest_record_ + most_batch_age;
+}
+
 void TenantRuntime::flush(Time now) {
     if (records_.empty() || now < store_not_before_) return;
-    const bool complete = jobs_.empty() || records_.size() >= most_batch || now - oldest_record_ >= most_batch_age;
-    if (!complete) return;
+    if (!batch_complete(now)) return;
     std::vector<core::PollRecord> batch(records_.begin(), records_.end());
     try {
         const Stored stored = store(tenant_, batch);
@@ -373,8 +381,7 @@ Time TenantRuntime::next_event(bool room, Time now) const {
     const auto consider = [&](Time at) { next = std::min(next, at); };
     if (const auto event = prober_.next_event(); event && *event > now) consider(*event);
     if (!records_.empty())
-        consider(jobs_.empty() ? std::max(now, store_not_before_)
-                               : std::max(oldest_record_ + most_batch_age, store_not_before_));
+        consider(std::max(batch_complete(now) ? now : oldest_record_ + most_batch_age, store_not_before_));
     const std::size_t suspect_share = std::max(1, setting_concurrency() / 4);
     if (room && prober_.available(now)) {
         if (const auto due = schedule_.next_due(suspects_in_flight() < suspect_share)) consider(*due);

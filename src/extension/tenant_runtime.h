@@ -90,6 +90,7 @@ class TenantRuntime {
     void finish_check(const Request& request, FinishedJob& finished);
     void record(TargetRuntime& runtime, const JobInFlight& job, core::Result&& result, Time next_due, Time now);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
+    [[nodiscard]] bool batch_complete(Time now) const;
     // Empty: there is none any more. Logged once per change.
     void set_problem(Problem problem, const std::string& error);
     void drop_excess_records();

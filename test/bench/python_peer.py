@@ -14,8 +14,8 @@ import pymssql
 
 
 def poll(port, sql):
-    with pymssql.connect(server="127.0.0.1", port=port, user="vitals", password="vitals", login_timeout=5, timeout=5,
-                         tds_version="7.4") as connection:
+    with pymssql.connect(server="127.0.0.1", port=port, user="vitals", password="vitals", login_timeout=5,
+                         timeout=5) as connection:
         cursor = connection.cursor()
         cursor.execute(sql)
         rows = 0
