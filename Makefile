@@ -5,7 +5,7 @@
 include sources.mk
 
 .DEFAULT_GOAL := all
-FRONT_DOOR := help packages demo demo-stop check lint format
+FRONT_DOOR := help packages demo demo-stop check bench lint format
 
 ifneq ($(filter $(FRONT_DOOR),$(MAKECMDGOALS)),)
 # ---- scripts; variables on the command line (SERVER=, SANITIZE=, …) reach them through the environment
@@ -17,6 +17,7 @@ help:
 	@echo 'make demo-stop      end and remove the demo'
 	@echo 'make check          build and run every test; SANITIZE=address,undefined or thread: under a sanitizer'
 	@echo 'make lint           check sources, format and clang-tidy only'
+	@echo 'make bench          measure what polling costs'
 	@echo 'make format         format the C++ sources in place'
 	@echo 'make packages       install the Debian packages that the targets above need'
 	@echo 'make                build module, prober and SQL for the server of PG_CONFIG; V=1 shows the commands'
@@ -34,6 +35,9 @@ demo-stop:
 
 check:
 	@scripts/check.sh
+
+bench:
+	@scripts/check.sh bench
 
 lint:
 	@scripts/check.sh lint

@@ -16,7 +16,7 @@ if [ -n "${SANITIZE:-}" ]; then
     kinds=(sanitizer)
     sanitizers=$SANITIZE
 else
-    kinds=(lint unit sanitizer fuzz regress lifecycle)
+    kinds=(lint unit sanitizer fuzz clients regress lifecycle)
 fi
 [ $# = 0 ] || kinds=("$@")
 
@@ -73,11 +73,12 @@ build_product() {
         make install PG_CONFIG="$pg_config"
 }
 
+# build_tests VARIANT SANITIZERS [TARGET]
 build_tests() {
     local launcher=()
     ! command -v ccache > /dev/null || launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     cmake -S . -B ".build/$1" -DVITALS_SANITIZE="$2" "${launcher[@]}" &&
-        cmake --build ".build/$1" -j"$jobs"
+        cmake --build ".build/$1" -j"$jobs" ${3:+--target "$3"}
 }
 
 # count_lines PATTERN FILE, 0 if none.
@@ -103,7 +104,7 @@ run_gtests() {
     done
 }
 
-# run_tap NAME JOBS USER_COMMAND PROGRAM…
+# run_tap NAME JOBS RUNNER PROGRAM…: a program may have arguments, after blanks.
 run_tap() {
     local name=$1 tap_jobs=$2 runner=$3 log=$logs/$1.log start counts=(0 1 0)
     shift 3
@@ -130,7 +131,9 @@ kind_lint() {
 }
 
 kind_unit() {
-    build test build_tests test '' && run_gtests test
+    build test build_tests test '' || return
+    have_simulator=1
+    run_gtests test
 }
 
 kind_sanitizer() {
@@ -144,52 +147,47 @@ kind_fuzz() {
     run_tap fuzz 1 directly "${scripts[@]}"
 }
 
-need_product() {
-    [ -n "${pg_config:-}" ] || build product build_product
+need_product() { [ -n "${pg_config:-}" ] || build product build_product; }
+
+# Runs a command as the tests' user with what tests of the server need: the private server in PATH, its test modules,
+# the simulator.
+with_server() {
+    local test_tree
+    test_tree=$(dirname "$("$pg_config" --pgxs)")/../test
+    PATH=$("$pg_config" --bindir):$PATH PG_CONFIG=$pg_config PG_REGRESS=$test_tree/regress/pg_regress \
+        PERL5LIB=$test_tree/perl TESTDIR=$work TDS_SERVER=$PWD/.build/test/tds_server \
+        VITALS_FIXTURES=$PWD/test/fixtures as_user "$@"
+}
+
+need_simulator() {
+    [ -n "${have_simulator:-}" ] || build simulator build_tests test '' tds_server
+    have_simulator=1
+}
+
+# The simulator with clients that are not ours.
+kind_clients() {
+    need_simulator || return
+    run_tap clients 1 with_server "test/tds_server/clients/run.sh $PWD/.build/test/tds_server"
 }
 
 kind_regress() {
     need_product || return
-    local directory=$work/regress log=$logs/regress.log start names bad status=0 options=()
-    start=$(now)
-    : > "$log"
-    as_user mkdir -p "$directory"
-    # Where a server's version looks for expected/: beside the outputs, or where it is told to since 16.
-    [ ! -d expected ] || as_user cp -r expected "$directory/expected"
-    [ "$("$pg_config" --version | tr -dc '0-9.' | cut -d. -f1)" -lt 16 ] || options=(--expecteddir="$directory")
-    printf "shared_preload_libraries = 'pg_vitals'\n" > "$work/regress.conf"
-    mapfile -t names < <(existing test/sql/*.sql | sed 's|.*/||; s|\.sql$||')
-    if [ ${#names[@]} != 0 ]; then
-        as_user "$(dirname "$("$pg_config" --pgxs)")/../test/regress/pg_regress" --bindir="$("$pg_config" --bindir)" \
-            --temp-instance="$directory/instance" --temp-config="$work/regress.conf" --no-locale --encoding=UTF8 \
-            --inputdir=test --outputdir="$directory" "${options[@]}" "${names[@]}" > "$log" 2>&1 || status=$?
-    fi
-    bad=$(count_lines '^(test .* \.\.\. +FAILED|not ok [0-9]+)' "$log")
-    [ $status = 0 ] || [ "$bad" != 0 ] || bad=1
-    [ ! -s "$directory/regression.diffs" ] || cat "$directory/regression.diffs" >> "$log"
-    tally regress "$(count_lines '^(test .* \.\.\. +ok|ok [0-9]+)' "$log")" "$bad" 0 "$start" "$log"
+    run_tap regress 1 with_server "scripts/run_regress.sh $("$pg_config" --bindir)"
 }
 
 kind_lifecycle() {
-    need_product || return
-    [ -x .build/test/tds_server ] || build test build_tests test '' || return
-    local test_tree tests
-    test_tree=$(dirname "$("$pg_config" --pgxs)")/../test
+    need_product && need_simulator || return
+    local tests
     mapfile -t tests < <(existing test/t/*.pl)
-    (
-        export PATH PG_REGRESS PERL5LIB TESTDIR PG_CONFIG TDS_SERVER VITALS_FIXTURES
-        PATH=$("$pg_config" --bindir):$PATH
-        PG_CONFIG=$pg_config
-        PG_REGRESS=$test_tree/regress/pg_regress
-        PERL5LIB=$test_tree/perl
-        TESTDIR=$work
-        TDS_SERVER=$PWD/.build/test/tds_server
-        VITALS_FIXTURES=$PWD/test/fixtures
-        run_tap lifecycle "$jobs" as_user "${tests[@]}"
-        printf '%s %s %s\n' "$passed" "$failed" "$skipped" > "$work/totals"
-    )
-    read -r passed failed skipped < "$work/totals"
-    [ "$failed" = 0 ] || cp -r "$work/tmp_check/log" "$logs/lifecycle-servers" 2> /dev/null || true
+    run_tap lifecycle "$jobs" with_server "${tests[@]}"
+    [ ! -d "$work/tmp_check/log" ] || cp -r "$work/tmp_check/log" "$logs/lifecycle-servers"
+}
+
+# No test: prints figures.
+kind_bench() {
+    need_product && need_simulator || return
+    with_server prove -v test/bench/*.pl
+    passed=1
 }
 
 scripts/install_packages.sh build demo check

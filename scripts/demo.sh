@@ -188,18 +188,26 @@ wait_for_samples() {
 describe() {
     cat << TEXT
 
-The demo is running: PostgreSQL with pg_vitals, and three simulated SQL Servers.
+PostgreSQL with pg_vitals and three simulated SQL Servers are running.
   connect        . $state/env && $(command -v psql > /dev/null || printf '%s/' "$(bindir)")psql
-  look           SELECT * FROM vitals.latest_metrics;     SELECT * FROM vitals.collection_status;
+  look           SELECT * FROM vitals.latest_metrics; SELECT * FROM vitals.collection_status; or make demo again
   your own       make demo SERVER=host:port LOGIN=name    (asks for the password)
   logs           $state/log/
   end            make demo-stop
 TEXT
 }
 
-say_when_rates_come() {
-    printf '\n· is a value that is not known yet: rates (CPU, batch requests, waits, I/O) need two polls. All are there from %s on.\n' \
-        "$(date -d "$(sql -At -c 'SELECT max(next_due_at) + interval $$1 second$$ FROM vitals.collection_status WHERE enabled')" +%H:%M:%S)"
+show_result() {
+    local complete_at now
+    printf '\n'
+    sql -f scripts/demo_result.sql
+    now=$(date +%s)
+    complete_at=$(sql -At -c "SELECT max(ceil(extract(epoch FROM next_due_at))::bigint + 1)
+        FROM vitals.collection_status AS c
+        WHERE enabled AND NOT EXISTS (SELECT FROM vitals.latest_metrics AS l
+                                      WHERE l.server = c.server AND l.metric = 'cpu_percent' AND l.value IS NOT NULL)")
+    [ -z "$complete_at" ] || printf '%s\n' '' \
+        "Rates (CPU, batch requests, waits, disk I/O) need two polls. All are there in $((complete_at > now ? complete_at - now : 1)) s: make demo shows them."
 }
 
 # ---- the reader's own server
@@ -239,8 +247,10 @@ start() {
         if [ -n "${SERVER:-}" ]; then
             add_own_server
         else
-            describe
+            step 'The demo is running already'
+            show_result
         fi
+        describe
         return
     fi
     # What a crash or a reboot left.
@@ -257,8 +267,7 @@ start() {
     write_environment
     journey
     wait_for_samples
-    sql -v zone="$(date +%:z)" -f scripts/demo_result.sql
-    say_when_rates_come
+    show_result
     [ -z "${SERVER:-}" ] || add_own_server
     describe
 }

@@ -1,6 +1,5 @@
--- What `make demo` shows of the stored samples.
+-- What `make demo` shows of the stored samples. A dot stands for NULL, which means not known.
 \set QUIET on
-SET timezone TO :'zone';
 \pset footer off
 \pset null '·'
 \set ECHO all

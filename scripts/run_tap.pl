@@ -1,6 +1,6 @@
 #!/usr/bin/env perl
 # Runs programs that print TAP, several at a time, and writes how many of their tests passed, failed and were skipped:
-# run_tap.pl JOBS COUNTS_FILE PROGRAM…   prove has no output of that kind.
+# run_tap.pl JOBS COUNTS_FILE PROGRAM…   prove has no output of that kind. A program may have arguments, after blanks.
 use strict;
 use warnings;
 
@@ -11,7 +11,7 @@ my $harness = TAP::Harness->new({
     jobs      => $jobs,
     verbosity => 0,
     failures  => 1,
-    exec      => sub { my ($self, $program) = @_; return $program =~ /\.pl$/ ? [ $^X, $program ] : [$program] },
+    exec      => sub { my ($self, $program) = @_; return [ $program =~ /\.pl$/ ? $^X : (), split / /, $program ] },
 });
 
 my ($passed, $failed, $skipped) = (0, 0, 0);
