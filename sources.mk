@@ -171,8 +171,17 @@ TDS_SERVER_SOURCES += test/tds_server/tsql_parser.cpp
 TDS_SERVER_SOURCES += test/tds_server/type_codec.cpp
 TDS_SERVER_SOURCES += test/tds_server/value_text.cpp
 
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/certificates_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/client_request_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/conversation_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/evaluator_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/fault_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/login_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/replay_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/reply_encoder_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/tds_packet_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/text_encoding_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/type_codec_test.cpp
 
 FUZZ_SOURCES += test/fuzz/fuzz_command.cpp
 FUZZ_SOURCES += test/fuzz/fuzz_encode.cpp

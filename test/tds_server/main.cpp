@@ -36,7 +36,6 @@ class ParentWatch {
   public:
     explicit ParentWatch(asio::io_context& context) : context_(context), input_(context, dup(STDIN_FILENO)) {
         prctl(PR_SET_PDEATHSIG, SIGTERM);
-        if (getppid() == 1) context_.stop();  // it ended before
         wait();
     }
 

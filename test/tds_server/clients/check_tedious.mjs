@@ -1,10 +1,6 @@
 // tedious: TDS written in JavaScript, the client of most Node programs.
-import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
-import path from "node:path";
-
-const require = createRequire(path.join(process.env.NODE_MODULES, "node_modules", "loader.js"));
-const { Connection, Request, TYPES } = require("tedious");
+import { Connection, Request, TYPES } from "tedious";
 
 let count = 0;
 let failed = 0;
