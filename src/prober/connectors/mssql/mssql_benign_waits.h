@@ -5,8 +5,10 @@
 
 namespace vitals::prober {
 
-// True for the 69 types that all four widely used tools compared (Telegraf, Netdata, DBA Dash, PerformanceMonitor)
-// leave out; types on which they disagree are counted, for a wait too many can be explained and a hidden one cannot.
+// True for the types that at least two of four widely used tools (Telegraf, Netdata, DBA Dash, PerformanceMonitor)
+// leave out: a single idle task that is counted adds a minute of waiting to every minute. Also for CXCONSUMER, the half
+// of a parallel query's waits that its maker calls harmless. Types that one tool alone leaves out are counted, for a
+// wait too many can be explained and a hidden one cannot.
 bool is_benign_wait(std::string_view wait_type) noexcept;
 
 }  // namespace vitals::prober

@@ -164,9 +164,13 @@ Failure describe_socket(const Observation& seen, const MssqlOptions& options) {
 }
 
 Failure describe_lost(const Observation& seen, Moment moment) {
+    const bool nonsense = std::any_of(seen.errors.begin(), seen.errors.end(),
+                                      [](const LibraryError& error) { return error.number == SYBEBTOK; });
+    if (nonsense)
+        return {ErrorClass::protocol, 0,
+                fmt::format("what the server sent {} is not understood (bad token)", where(seen, moment))};
     const int os_error = os_error_of(seen);
-    const std::string reason =
-        os_error != 0 ? std::generic_category().message(os_error) : "closed by the server, or not understood";
+    const std::string reason = os_error != 0 ? std::generic_category().message(os_error) : "closed by the server";
     return {ErrorClass::connection_lost, 0, fmt::format("the connection ended {}: {}", where(seen, moment), reason)};
 }
 

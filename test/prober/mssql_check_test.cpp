@@ -1,0 +1,195 @@
+// vitals.test_connection of a SQL Server: every step is named, and a failed one says what to do.
+#include <string>
+#include <vector>
+
+#include "mssql_test_support.h"
+
+namespace vitals::prober {
+namespace {
+
+core::Result check(const core::Job& job) {
+    return Poller().check(job);
+}
+
+core::Job patient_job(const SimulatedServers& servers) {
+    core::Job job = servers.job();
+    job.kind = core::JobKind::check;
+    job.deadline = ample_deadline;
+    return job;
+}
+
+std::vector<std::string> steps_of(const core::Result& result) {
+    std::vector<std::string> steps;
+    for (const core::Check& step : result.checks)
+        steps.push_back((step.ok ? "" : "!") + step.check);
+    return steps;
+}
+
+std::string detail_of(const core::Result& result, std::string_view step) {
+    const core::Check* check = find_check(result, step);
+    return check != nullptr ? check->detail : "";
+}
+
+std::string remedy_of(const core::Result& result, std::string_view step) {
+    const core::Check* check = find_check(result, step);
+    return check != nullptr ? check->remedy : "";
+}
+
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
+
+using Steps = std::vector<std::string>;
+
+TEST(MssqlCheck, EverythingIsFine) {
+    SimulatedServers servers({"--replay", "live"});
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
+    EXPECT_EQ(steps_of(result),
+              (Steps{"name lookup", "tcp", "tls", "login", "version", "permission", "metrics", "clock"}));
+    EXPECT_TRUE(contains(detail_of(result, "tls"), "certificate verified for 127.0.0.1")) << detail_of(result, "tls");
+    EXPECT_TRUE(contains(detail_of(result, "login"), "encrypted: true")) << detail_of(result, "login");
+    EXPECT_TRUE(contains(detail_of(result, "version"), "16.0.4105.2 Enterprise Edition"))
+        << detail_of(result, "version");
+    EXPECT_TRUE(contains(detail_of(result, "metrics"), "4 of 9 metrics have a value now"))
+        << detail_of(result, "metrics");
+    for (const core::Check& step : result.checks)
+        EXPECT_EQ(step.remedy, "") << step.check;
+    EXPECT_TRUE(result.values.empty());
+    EXPECT_EQ(result.facts.at("version"), "16.0.4105.2");
+}
+
+TEST(MssqlCheck, ClosesItsConnection) {
+    SimulatedServers servers;
+    Poller poller;
+    const core::Job job = patient_job(servers);
+    poller.check(job);
+    const Deadline deadline = Deadline::after(ample_deadline);
+    while (servers.count("open_connections") > 0 && !deadline.passed()) {
+    }
+    EXPECT_EQ(servers.count("open_connections"), 0U);
+}
+
+TEST(MssqlCheck, UnknownHost) {
+    SimulatedServers servers;
+    core::Job job = patient_job(servers);
+    job.host = "no-such-host.invalid";
+    const core::Result result = check(job);
+    EXPECT_EQ(result.outcome, core::Outcome::failed);
+    EXPECT_EQ(steps_of(result), Steps{"!name lookup"});
+    EXPECT_TRUE(contains(remedy_of(result, "name lookup"), "check the host name"));
+}
+
+TEST(MssqlCheck, ClosedPort) {
+    SimulatedServers servers;
+    servers.set_fault("refuse");
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "!tcp"}));
+    EXPECT_TRUE(contains(remedy_of(result, "tcp"), "firewall"));
+}
+
+TEST(MssqlCheck, NotASqlServer) {
+    SimulatedServers servers;
+    servers.set_fault("http");
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(class_of(result), "protocol");
+    EXPECT_TRUE(contains(result.checks.back().remedy, "something else answers there")) << result.checks.back().remedy;
+}
+
+TEST(MssqlCheck, WrongName) {
+    SimulatedServers servers({"--certificate", "wrong-name"});
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "!tls"}));
+    EXPECT_TRUE(contains(remedy_of(result, "tls"), "hostname_in_certificate")) << remedy_of(result, "tls");
+}
+
+TEST(MssqlCheck, Expired) {
+    SimulatedServers servers({"--certificate", "expired"});
+    EXPECT_TRUE(contains(remedy_of(check(patient_job(servers)), "tls"), "renew the certificate"));
+}
+
+TEST(MssqlCheck, UntrustedAuthority) {
+    SimulatedServers servers({"--certificate", "self-signed"});
+    const std::string remedy = remedy_of(check(patient_job(servers)), "tls");
+    EXPECT_TRUE(contains(remedy, "ca_file") && contains(remedy, servers.ca_file())) << remedy;
+}
+
+TEST(MssqlCheck, NoEncryption) {
+    SimulatedServers servers({"--tls", "off"});
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "!tls"}));
+    EXPECT_TRUE(contains(remedy_of(result, "tls"), "encrypt = request")) << remedy_of(result, "tls");
+}
+
+TEST(MssqlCheck, SaysWhenThePasswordWentInTheClear) {
+    SimulatedServers servers({"--tls", "off"});
+    core::Job job = patient_job(servers);
+    job.options["encrypt"] = "off";
+    EXPECT_TRUE(contains(detail_of(check(job), "tls"), "the password was sent unencrypted"));
+}
+
+TEST(MssqlCheck, WrongPassword) {
+    SimulatedServers servers;
+    core::Job job = patient_job(servers);
+    job.password = core::Secret("wrong");
+    const core::Result result = check(job);
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "tls", "!login"}));
+    EXPECT_TRUE(contains(remedy_of(result, "login"), "CREATE LOGIN vitals WITH PASSWORD"))
+        << remedy_of(result, "login");
+    EXPECT_EQ(result.failure->number, 18456);
+}
+
+TEST(MssqlCheck, ScriptUpgrade) {
+    SimulatedServers servers;
+    servers.set_fault("login-error=18401");
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(class_of(result), "starting");
+    EXPECT_TRUE(contains(remedy_of(result, "login"), "wait until")) << remedy_of(result, "login");
+}
+
+TEST(MssqlCheck, NoPermissionNamesTheGrant) {
+    SimulatedServers servers({"--replay", "live", "--deny-view-state"});
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(result.outcome, core::Outcome::partial);
+    EXPECT_EQ(class_of(result), "permission");
+    EXPECT_EQ(remedy_of(result, "permission"), "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
+    EXPECT_EQ(remedy_of(result, "metrics"), "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
+}
+
+TEST(MssqlCheck, ClocksDiffer) {
+    SimulatedServers servers({"--replay", "poll1"});
+    const core::Result result = check(patient_job(servers));
+    EXPECT_EQ(result.outcome, core::Outcome::partial);
+    const core::Check* clock = find_check(result, "clock");
+    ASSERT_NE(clock, nullptr);
+    EXPECT_FALSE(clock->ok);
+    EXPECT_TRUE(contains(clock->remedy, "NTP"));
+}
+
+TEST(MssqlCheck, WrongSettings) {
+    SimulatedServers servers;
+    core::Job job = patient_job(servers);
+    job.options["encrypt"] = "sometimes";
+    const core::Result result = check(job);
+    EXPECT_EQ(steps_of(result), Steps{"!configuration"});
+    EXPECT_TRUE(contains(detail_of(result, "configuration"), "require, request or off"));
+    EXPECT_FALSE(remedy_of(result, "configuration").empty());
+}
+
+// Also a check has a deadline: one second here.
+TEST(MssqlCheck, EndsInTime) {
+    SimulatedServers servers;
+    for (const char* fault : {"silent", "silent-after-login", "stall", "drip"}) {
+        servers.set_fault(fault);
+        core::Job job = servers.job();
+        Poller poller;
+        const core::Result result = poller.check(job);
+        EXPECT_EQ(class_of(result), "timeout") << fault << ": " << message_of(result);
+        EXPECT_LE(poller.took(), job.deadline + lateness) << fault;
+        ASSERT_FALSE(result.checks.empty());
+        EXPECT_FALSE(result.checks.back().ok) << fault;
+    }
+}
+
+}  // namespace
+}  // namespace vitals::prober

@@ -1,0 +1,76 @@
+// Names to addresses, with a deadline and a limit, without asking anybody outside of this machine.
+#include "prober/freetds/name_resolver.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "prober/freetds/tds_failure.h"
+
+namespace vitals::prober {
+namespace {
+
+using std::chrono::milliseconds;
+using Addresses = std::vector<std::string>;
+
+const Deadline never = Deadline::after(std::chrono::hours{1});
+
+core::Failure failure_of(const NameResolver& resolver, const std::string& host, const Deadline& deadline) {
+    try {
+        static_cast<void>(resolver.resolve(host, deadline));
+    } catch (const TdsFailure& error) {
+        return error.failure();
+    }
+    ADD_FAILURE() << host << " was resolved";
+    return {};
+}
+
+TEST(NameResolver, AddressesNeedNoLookup) {
+    const NameResolver resolver(0);
+    EXPECT_EQ(resolver.resolve("127.0.0.1", never), Addresses{"127.0.0.1"});
+    EXPECT_EQ(resolver.resolve("::1", never), Addresses{"::1"});
+}
+
+TEST(NameResolver, LooksUpNames) {
+    const NameResolver resolver(4);
+    const Addresses addresses = resolver.resolve("localhost", never);
+    ASSERT_FALSE(addresses.empty());
+    EXPECT_TRUE(std::find(addresses.begin(), addresses.end(), "127.0.0.1") != addresses.end() ||
+                std::find(addresses.begin(), addresses.end(), "::1") != addresses.end());
+}
+
+TEST(NameResolver, UnknownName) {
+    const NameResolver resolver(4);
+    const core::Failure failure = failure_of(resolver, "no-such-host.invalid", never);
+    EXPECT_EQ(failure.error_class, core::ErrorClass::name_lookup);
+    EXPECT_NE(failure.message.find("cannot resolve \"no-such-host.invalid\""), std::string::npos) << failure.message;
+}
+
+TEST(NameResolver, LimitsLookups) {
+    const NameResolver resolver(0);
+    EXPECT_EQ(failure_of(resolver, "localhost", never).error_class, core::ErrorClass::name_lookup);
+}
+
+TEST(NameResolver, GivesPlacesBack) {
+    const NameResolver resolver(1);
+    for (int i = 0; i < 5; ++i)
+        EXPECT_FALSE(resolver.resolve("localhost", never).empty());
+}
+
+TEST(NameResolver, ReturnsAtTheDeadline) {
+    const NameResolver resolver(4);
+    const auto start = Deadline::Clock::now();
+    // The deadline has passed: whatever the lookup does meanwhile, there is no wait for it.
+    try {
+        static_cast<void>(resolver.resolve("no-such-host.invalid", Deadline(start - milliseconds{1})));
+        ADD_FAILURE() << "it was resolved";
+    } catch (const TdsFailure& error) {
+        const auto error_class = error.failure().error_class;
+        EXPECT_TRUE(error_class == core::ErrorClass::timeout || error_class == core::ErrorClass::name_lookup);
+    }
+    EXPECT_LT(Deadline::Clock::now() - start, milliseconds{1500});
+}
+
+}  // namespace
+}  // namespace vitals::prober
