@@ -85,6 +85,8 @@ $$;
 COMMENT ON FUNCTION vitals.tenant_of_caller() IS
 'The tenant that functions and views act on: the setting vitals.tenant, else the JWT claim "tenant", else the only tenant whose role you are a member of. Membership is always required. Errors: 42501 none or not yours, 22023 more than one.';
 
+-- The grants go to one role of the cluster and not to each tenant's: a thousand tenants would make the access lists of the
+-- functions a thousand entries long, and a tenant's role could only be dropped after as many revocations.
 CREATE FUNCTION vitals.grant_tenant_functions(tenant_role regrole) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -93,24 +95,47 @@ DECLARE
     function_name regprocedure;
     view_name regclass;
 BEGIN
-    EXECUTE format('GRANT USAGE ON SCHEMA vitals TO %s', tenant_role);
+    IF to_regrole('vitals_tenant') IS NULL THEN
+        BEGIN
+            CREATE ROLE vitals_tenant NOLOGIN;
+            COMMENT ON ROLE vitals_tenant IS
+                'May call the functions of pg_vitals that act on the caller''s tenant. Gives access to no tenant.';
+        EXCEPTION WHEN duplicate_object THEN
+            -- By another database, just now.
+            NULL;
+        END;
+    ELSIF EXISTS (SELECT FROM pg_roles AS r
+                  WHERE r.rolname = 'vitals_tenant'
+                      AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls OR r.rolcanlogin)) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'object_not_in_prerequisite_state',
+            MESSAGE = 'role "vitals_tenant" is too powerful',
+            DETAIL = 'All tenants'' roles become its members.',
+            HINT = 'ALTER ROLE vitals_tenant NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS NOLOGIN';
+    END IF;
+    EXECUTE format('GRANT vitals_tenant TO %s', tenant_role);
+    IF has_schema_privilege('vitals_tenant', 'vitals', 'USAGE') THEN
+        RETURN;
+    END IF;
+
+    GRANT USAGE ON SCHEMA vitals TO vitals_tenant;
     FOR function_name IN
         SELECT p.oid::regprocedure FROM pg_proc AS p
         WHERE p.pronamespace = 'vitals'::regnamespace
             AND p.proname NOT IN ('create_tenant', 'create_tenant_relations', 'grant_tenant_functions', 'approve_server')
     LOOP
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %s', function_name, tenant_role);
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vitals_tenant', function_name);
     END LOOP;
     FOR view_name IN
         SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
         UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass)
     LOOP
-        EXECUTE format('GRANT SELECT ON %s TO %s', view_name, tenant_role);
+        EXECUTE format('GRANT SELECT ON %s TO vitals_tenant', view_name);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.grant_tenant_functions(regrole) IS
-'Lets a tenant''s role use the functions and views that act on the caller''s own tenant. Called by vitals.create_tenant.';
+'Lets a tenant''s role use the functions and views that act on the caller''s own tenant, as a member of the role vitals_tenant, which is made if it is missing. Called by vitals.create_tenant.';
 
 CREATE FUNCTION vitals.ensure_partition(tenant_schema name, at timestamptz) RETURNS void
 LANGUAGE plpgsql
@@ -313,6 +338,12 @@ BEGIN
             MESSAGE = 'tenant owner is too powerful',
             DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.', owner),
             HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
+    ELSIF NOT (SELECT r.rolinherit FROM pg_roles AS r WHERE r.oid = owner) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tenant owner does not inherit',
+            DETAIL = format('Role %s has NOINHERIT, so that it could not use the functions of its tenant.', owner),
+            HINT = format('ALTER ROLE %s INHERIT, or leave owner out and grant the role that is made for the tenant.', owner);
     END IF;
 
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %s', tenant_schema, owner);
@@ -324,4 +355,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.create_tenant(text, regrole) IS
-'Makes a tenant: its registry row and its schema tenant_<name>, owned by a new NOLOGIN role of that name or by the owner given (no superuser). Members of the role may use the tenant. Returns the schema''s name. Errors: 22023 bad name or owner, 42710 exists. Needs a superuser.';
+'Makes a tenant: its registry row and its schema tenant_<name>, owned by a new NOLOGIN role of that name or by the owner given (no superuser). Members of the role may use the tenant. The first tenant also makes the role vitals_tenant, to which the functions are granted. Returns the schema''s name. Errors: 22023 bad name or owner, 42710 exists. Needs a superuser.';

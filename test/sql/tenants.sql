@@ -42,6 +42,18 @@ SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_bypass');
 SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_indirect');
 SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_program');
 SELECT vitals.create_tenant('t_x', owner => 'pg_monitor');
+CREATE ROLE regress_tenants_noinherit NOINHERIT;
+SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_noinherit');
+-- The functions are granted to one role, which is none of the tenants'.
+SELECT r.rolsuper, r.rolcanlogin, r.rolcreaterole, pg_has_role('tenant_t_one', r.oid, 'USAGE') AS tenant_is_member
+FROM pg_roles AS r WHERE r.rolname = 'vitals_tenant';
+SELECT count(*) AS grants_to_tenants
+FROM pg_proc AS p CROSS JOIN aclexplode(p.proacl) AS acl
+WHERE p.pronamespace = 'vitals'::regnamespace AND acl.grantee NOT IN (p.proowner, 'vitals_tenant'::regrole);
+SET ROLE vitals_tenant;
+SELECT t.name FROM vitals.tenants AS t;
+SELECT vitals.find_server('x');
+RESET ROLE;
 
 -- ---- what is there is not adopted
 CREATE SCHEMA tenant_t_taken;
