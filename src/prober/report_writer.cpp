@@ -3,32 +3,17 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <utility>
 
 #include "prober/exit_code.h"
 
 namespace vitals::prober {
-
-namespace {
-
-core::Result too_long(const core::Result& result) {
-    core::Result replacement;
-    replacement.job = result.job;
-    replacement.duration_ms = result.duration_ms;
-    replacement.failure = core::Failure{core::ErrorClass::internal, 0, "the result is longer than the protocol allows"};
-    return replacement;
-}
-
-}  // namespace
 
 void ReportWriter::write(const core::Hello& hello) {
     write_line(core::encode(hello));
 }
 
 void ReportWriter::write(const core::Result& result) {
-    std::string line = core::encode(result);
-    if (line.size() > core::max_result_line) line = core::encode(too_long(result));
-    write_line(std::move(line));
+    write_line(core::encode(result));
 }
 
 void ReportWriter::write_line(std::string line) {

@@ -16,7 +16,6 @@ class ReportWriter {
     explicit ReportWriter(int fd) : fd_(fd) {}
 
     void write(const core::Hello& hello);
-    // A result that is longer than the protocol allows is replaced by a failure.
     void write(const core::Result& result);
 
   private:

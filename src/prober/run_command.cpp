@@ -18,6 +18,8 @@
 #include "prober/password_input.h"
 #include "prober/sandbox/inheritance.h"
 #include "prober/sandbox/limits.h"
+#include "prober/sandbox/name_service_watch.h"
+#include "prober/sandbox/sandbox.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober/serve.h"
 
@@ -28,6 +30,14 @@ namespace {
 core::Secret password_of(const CheckCommand& command) {
     if (!command.password_file.empty()) return read_password_file(command.password_file);
     return ask_password("Password of " + command.job.username + ": ");
+}
+
+// The same sandbox as a prober of the collector has: what works here works there, given the same CA file.
+SandboxSettings sandbox_for(const core::Job& job) {
+    SandboxSettings sandbox{.allow_local = true, .ca_paths = {}};
+    const auto ca_file = job.options.find("ca_file");
+    if (ca_file != job.options.end()) sandbox.ca_paths.push_back(ca_file->second);
+    return sandbox;
 }
 
 void report_stuck(int /*signal*/) {
@@ -60,8 +70,11 @@ void run_serve(const ServeCommand& command) {
     apply_limits(command.memory_limit);
     const FreetdsProcess freetds;
     const ConnectorSet connectors = ConnectorSet::standard(command.allow_local);
-    core::Hello hello{VITALS_VERSION, {}};
     if (from_collector && !built_with_sanitizer) let_go_of_standard_error();
+    SandboxSettings sandbox{.allow_local = command.allow_local, .ca_paths = {}};
+    if (!command.ca_directory.empty()) sandbox.ca_paths.push_back(command.ca_directory);
+    const core::Hello hello{VITALS_VERSION, enter_sandbox(sandbox)};
+    settings.outdated = [watch = NameServiceWatch(name_service_files())] { return watch.outdated(); };
     serve(settings, connectors, hello);
 }
 
@@ -77,6 +90,7 @@ int run_check(CheckCommand command) {
     const FreetdsProcess freetds;
     const ConnectorSet connectors = ConnectorSet::standard(true);
     const Connector* connector = connectors.find(job.connector);
+    enter_sandbox(sandbox_for(job));
     if (connector == nullptr) throw std::logic_error("connector is unknown: " + job.connector);
 
     end_when_stuck(job.deadline);

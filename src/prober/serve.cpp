@@ -27,6 +27,9 @@ namespace {
 
 // More than any collector has in flight; it bounds the memory that a flood can take.
 constexpr std::size_t most_unfinished = 65'536;
+constexpr std::chrono::seconds outdated_interval{10};
+// A prober that is never idle is given up with what is in flight, after the grace time.
+constexpr std::chrono::seconds most_outdated{60};
 
 sigset_t termination() {
     sigset_t set;
@@ -54,7 +57,7 @@ class Server {
     int run() {
         while (true) {
             if (const auto code = take_lines()) return *code;
-            if (finished()) return exit_ok;
+            if (finished() || outlived()) return exit_ok;
             if (const auto code = wait()) return *code;
         }
     }
@@ -69,6 +72,18 @@ class Server {
     [[nodiscard]] bool finished() const {
         if (pool_.unfinished() > 0) return stop_at_ && stop_at_->passed();
         return stop_at_.has_value() || (stream_.ended() && no_more_lines_);
+    }
+
+    // Only the collector can start a successor. An idle moment costs no poll.
+    bool outlived() {
+        if (!from_collector() || !look_again_.passed()) return false;
+        look_again_ = Deadline::after(outdated_interval);
+        if (!outdated_since_ && settings_.outdated()) outdated_since_ = Deadline::Clock::now();
+        if (!outdated_since_ || stop_at_) return false;
+        look_again_ = Deadline::after(std::chrono::milliseconds(100));
+        if (pool_.unfinished() == 0) return true;
+        if (Deadline::Clock::now() - *outdated_since_ >= most_outdated) stop_at_ = Deadline::after(settings_.grace);
+        return false;
     }
 
     std::optional<int> take_lines() {
@@ -120,7 +135,8 @@ class Server {
         const bool watched = reads || from_collector();
         std::array<pollfd, 3> fds{pollfd{watched ? stream_.fd() : -1, events, 0}, pollfd{signal_fd_, POLLIN, 0},
                                   pollfd{pool_.finished_fd(), POLLIN, 0}};
-        const int timeout = stop_at_ ? static_cast<int>(stop_at_->remaining().count()) : -1;
+        const Deadline wake = stop_at_.value_or(look_again_);
+        const int timeout = from_collector() || stop_at_ ? static_cast<int>(wake.remaining().count()) : -1;
         if (::poll(fds.data(), fds.size(), timeout) < 0) return std::nullopt;
 
         if (fds[2].revents != 0) drain(fds[2].fd);
@@ -145,7 +161,9 @@ class Server {
     JobPool pool_;
     int signal_fd_ = -1;
     bool no_more_lines_ = false;
-    std::optional<Deadline> stop_at_;  // set by SIGTERM
+    std::optional<Deadline> stop_at_;  // when to end whatever is in flight
+    Deadline look_again_ = Deadline::after(outdated_interval);
+    std::optional<Deadline::Clock::time_point> outdated_since_;
 };
 
 }  // namespace

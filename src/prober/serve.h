@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 
 #include "core/wire.h"
 #include "prober/connector_set.h"
@@ -20,6 +21,8 @@ struct ServeSettings {
     int output_fd = 1;
     int threads = 10;
     std::chrono::milliseconds grace{5000};  // for what is in flight when SIGTERM arrives
+    // Asked now and then: whether the collector should start another prober in our place.
+    std::function<bool()> outdated = [] { return false; };
 };
 
 // Keeps SIGTERM for serve(), and lets writing to a closed pipe fail instead of ending the process. Call before any

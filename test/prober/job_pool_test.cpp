@@ -1,0 +1,308 @@
+// The pool with connectors that do what a test wants, and no network.
+#include "prober/job_pool.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace vitals::prober {
+namespace {
+
+using namespace std::chrono_literals;
+
+// What all sessions of a test share: how they behave and what became of them.
+struct Script {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool hold = false;  // jobs wait until it is false
+    int running = 0;
+    int most_running = 0;
+    std::map<std::string, int> running_of_target;
+    bool overlapped = false;  // two jobs of one target at a time
+    int opened = 0;
+    int closed = 0;
+    std::vector<std::uint64_t> order;
+
+    void release() {
+        const std::lock_guard lock(mutex);
+        hold = false;
+        changed.notify_all();
+    }
+    template <typename Condition>
+    bool wait_for(Condition condition, std::chrono::milliseconds limit = 10s) {
+        std::unique_lock lock(mutex);
+        return changed.wait_for(lock, limit, condition);
+    }
+};
+
+class ScriptedSession : public Session {
+  public:
+    explicit ScriptedSession(Script& script) : script_(script) {
+        const std::lock_guard lock(script_.mutex);
+        ++script_.opened;
+    }
+    ~ScriptedSession() override {
+        const std::lock_guard lock(script_.mutex);
+        ++script_.closed;
+        script_.changed.notify_all();
+    }
+
+    core::Result poll(const core::Job& job, const Deadline& /*deadline*/) override {
+        std::unique_lock lock(script_.mutex);
+        script_.order.push_back(job.id);
+        script_.most_running = std::max(script_.most_running, ++script_.running);
+        if (++script_.running_of_target[job.target] > 1 && !job.target.empty()) script_.overlapped = true;
+        script_.changed.notify_all();
+        script_.changed.wait(lock, [this] { return !script_.hold; });
+        --script_.running_of_target[job.target];
+        --script_.running;
+        if (job.host == "throw") throw std::logic_error("a defect");
+        core::Result result;
+        result.outcome = core::Outcome::ok;
+        result.values.push_back({"polls", "", static_cast<double>(++polls_)});
+        return result;
+    }
+    core::Result check(const core::Job& /*job*/, const Deadline& /*deadline*/) override {
+        core::Result result;
+        result.outcome = core::Outcome::ok;
+        result.checks.push_back({"step", true, "", ""});
+        return result;
+    }
+
+  private:
+    Script& script_;
+    int polls_ = 0;
+};
+
+class ScriptedConnector : public Connector {
+  public:
+    ScriptedConnector(std::string name, Script& script) : name_(std::move(name)), script_(script) {}
+    [[nodiscard]] std::string_view name() const noexcept override { return name_; }
+    [[nodiscard]] std::unique_ptr<Session> open_session() const override {
+        return std::make_unique<ScriptedSession>(script_);
+    }
+
+  private:
+    std::string name_;
+    Script& script_;
+};
+
+class JobPoolTest : public testing::Test {
+  protected:
+    JobPoolTest() {
+        connectors.add(std::make_unique<ScriptedConnector>("one", script));
+        connectors.add(std::make_unique<ScriptedConnector>("two", script));
+    }
+
+    std::unique_ptr<JobPool> make_pool(int threads, std::chrono::milliseconds idle = 10min) {
+        return std::make_unique<JobPool>(connectors, JobPoolSettings{threads, idle},
+                                         [this](const core::Result& result) {
+                                             const std::lock_guard lock(script.mutex);
+                                             results[result.job] = result;
+                                             ++reported;
+                                             script.changed.notify_all();
+                                         });
+    }
+
+    static core::Job job_of(std::uint64_t id, const std::string& target, std::chrono::milliseconds deadline = 60s) {
+        core::Job job;
+        job.id = id;
+        job.connector = "one";
+        job.target = target;
+        job.deadline = deadline;
+        job.interval = 60s;
+        return job;
+    }
+
+    bool wait_reported(int count) {
+        return script.wait_for([&] { return reported >= count; });
+    }
+    bool wait_running(int count) {
+        return script.wait_for([&] { return script.running == count; });
+    }
+    // How many polls the session that ran the job had seen.
+    double polls_of(std::uint64_t id) { return results.at(id).values.at(0).value.value_or(-1); }
+    core::ErrorClass class_of(std::uint64_t id) { return results.at(id).failure.value_or(core::Failure{}).error_class; }
+
+    Script script;
+    ConnectorSet connectors;
+    std::map<std::uint64_t, core::Result> results;
+    int reported = 0;
+};
+
+TEST_F(JobPoolTest, KeepsOneSessionPerTarget) {
+    const auto pool = make_pool(3);
+    for (const std::uint64_t id : {1U, 2U, 3U})
+        pool->submit(job_of(id, "a"));
+    pool->submit(job_of(4, "b"));
+    ASSERT_TRUE(wait_reported(4));
+    EXPECT_EQ(polls_of(1), 1);
+    EXPECT_EQ(polls_of(2), 2);
+    EXPECT_EQ(polls_of(3), 3);
+    EXPECT_EQ(polls_of(4), 1);
+    EXPECT_EQ(script.opened, 2);
+    EXPECT_EQ(pool->idle_sessions(), 2U);
+}
+
+TEST_F(JobPoolTest, KeepsNoSessionOfAJobWithoutTarget) {
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, ""));
+    pool->submit(job_of(2, ""));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(polls_of(2), 1);
+    EXPECT_EQ(script.closed, 2);
+}
+
+TEST_F(JobPoolTest, NeverRunsTwoJobsOfOneTargetAtATime) {
+    script.hold = true;
+    const auto pool = make_pool(4);
+    pool->submit(job_of(1, "a"));
+    pool->submit(job_of(2, "a"));
+    pool->submit(job_of(3, "b"));
+    ASSERT_TRUE(wait_running(2));
+    script.release();
+    ASSERT_TRUE(wait_reported(3));
+    EXPECT_FALSE(script.overlapped);
+    EXPECT_EQ(script.most_running, 2);
+}
+
+TEST_F(JobPoolTest, StaysOrderlyUnderLoad) {
+    constexpr int jobs = 2000;
+    const auto pool = make_pool(8);
+    for (int id = 0; id < jobs; ++id)
+        pool->submit(job_of(static_cast<std::uint64_t>(id), std::to_string(id % 7)));
+    ASSERT_TRUE(wait_reported(jobs));
+    EXPECT_FALSE(script.overlapped);
+    EXPECT_EQ(results.size(), static_cast<std::size_t>(jobs));
+    EXPECT_EQ(script.opened, 7);
+}
+
+TEST_F(JobPoolTest, RunsJobsInTheOrderOfTheirArrival) {
+    script.hold = true;
+    const auto pool = make_pool(1);
+    for (const std::uint64_t id : {1U, 2U, 3U, 4U})
+        pool->submit(job_of(id, std::to_string(id)));
+    ASSERT_TRUE(wait_running(1));
+    script.release();
+    ASSERT_TRUE(wait_reported(4));
+    EXPECT_EQ(script.order, (std::vector<std::uint64_t>{1, 2, 3, 4}));
+}
+
+TEST_F(JobPoolTest, ReportsAJobThatNoThreadWasFreeForByItsDeadline) {
+    script.hold = true;
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(2, "b", 50ms));
+    pool->submit(job_of(3, "a", 50ms));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(class_of(2), core::ErrorClass::timeout);
+    EXPECT_EQ(class_of(3), core::ErrorClass::timeout);
+    script.release();
+    ASSERT_TRUE(wait_reported(3));
+    EXPECT_EQ(script.order, std::vector<std::uint64_t>{1});
+}
+
+TEST_F(JobPoolTest, ForgetsAnIdleTarget) {
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_reported(1));
+    pool->forget("a");
+    pool->forget("never heard of");
+    EXPECT_EQ(script.closed, 1);
+    EXPECT_EQ(pool->idle_sessions(), 0U);
+    pool->submit(job_of(2, "a"));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(polls_of(2), 1);
+}
+
+TEST_F(JobPoolTest, ForgetsABusyTargetWhenItsJobsEnd) {
+    script.hold = true;
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(2, "a"));
+    pool->forget("a");
+    script.release();
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(polls_of(2), 1);
+    EXPECT_EQ(script.closed, 2);
+    EXPECT_EQ(pool->idle_sessions(), 0U);
+}
+
+TEST_F(JobPoolTest, ClosesSessionsThatAreNotUsed) {
+    const auto pool = make_pool(1, 50ms);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(script.wait_for([&] { return script.closed == 1; }));
+    EXPECT_EQ(pool->idle_sessions(), 0U);
+}
+
+TEST_F(JobPoolTest, OpensAnotherSessionForAnotherConnector) {
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    core::Job other = job_of(2, "a");
+    other.connector = "two";
+    pool->submit(std::move(other));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(polls_of(2), 1);
+    EXPECT_EQ(script.closed, 1);
+}
+
+TEST_F(JobPoolTest, ReportsADefectOfAConnectorAndDropsTheSession) {
+    const auto pool = make_pool(1);
+    core::Job bad = job_of(1, "a");
+    bad.host = "throw";
+    pool->submit(std::move(bad));
+    pool->submit(job_of(2, "a"));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(class_of(1), core::ErrorClass::internal);
+    EXPECT_EQ(results.at(1).failure->message, "the connector failed: a defect");
+    EXPECT_EQ(polls_of(2), 1);
+}
+
+TEST_F(JobPoolTest, RefusesAnUnknownConnector) {
+    const auto pool = make_pool(1);
+    core::Job job = job_of(1, "a");
+    job.connector = "three";
+    pool->submit(std::move(job));
+    ASSERT_TRUE(wait_reported(1));
+    EXPECT_EQ(class_of(1), core::ErrorClass::configuration);
+}
+
+TEST_F(JobPoolTest, RunsChecks) {
+    const auto pool = make_pool(1);
+    core::Job job = job_of(1, "a");
+    job.kind = core::JobKind::check;
+    pool->submit(std::move(job));
+    ASSERT_TRUE(wait_reported(1));
+    EXPECT_EQ(results.at(1).checks.size(), 1U);
+    EXPECT_TRUE(results.at(1).values.empty());
+}
+
+TEST_F(JobPoolTest, TellsWhenAJobIsReported) {
+    const auto pool = make_pool(1);
+    pollfd entry{pool->finished_fd(), POLLIN, 0};
+    EXPECT_EQ(poll(&entry, 1, 0), 0);
+    pool->submit(job_of(1, "a"));
+    EXPECT_EQ(poll(&entry, 1, 10'000), 1);
+    EXPECT_EQ(pool->unfinished(), 0U);
+}
+
+TEST_F(JobPoolTest, EndsAfterWhatWasSubmitted) {
+    auto pool = make_pool(2);
+    for (std::uint64_t id = 0; id < 20; ++id)
+        pool->submit(job_of(id, "a"));
+    pool.reset();
+    EXPECT_EQ(reported, 20);
+    EXPECT_EQ(script.closed, 1);
+}
+
+}  // namespace
+}  // namespace vitals::prober
