@@ -36,7 +36,7 @@ sub ready_tenant
 {
     my ($node, $database, $tenant) = @_;
     $node->safe_psql($database, "SELECT vitals.create_tenant('$tenant')");
-    within(1, "collector sees tenant $tenant", sub {
+    within(2, "collector sees tenant $tenant", sub {
         $node->safe_psql($database,
             'SELECT tenants = (SELECT count(*) FROM vitals.tenant_registry) FROM vitals.worker_status') eq 't';
     });

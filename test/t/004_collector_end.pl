@@ -12,9 +12,9 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
 
-# The first wait after a failure is 1 s, the next 2 s, then 4 s; half a second for the start itself.
+# The first wait after a failure is 1 s, the next 2 s, then 4 s; and a second for the start itself.
 my @back_off = (1, 2, 4);
-my $start_time = 0.5;
+my $start_time = 1;
 # The server starts the launcher again after 1 s.
 my $launcher_limit = 2;
 # A restart of all sessions includes recovery.
@@ -73,16 +73,24 @@ ready_tenant($node, 'app', 'third');
 is(status('restarts'), '0', 'none of this was a failure');
 is(status('last_error IS NOT NULL'), 't', 'but it can be seen');
 
+my $prober = polled_server($node, 'app', 'third', 'nobody');
+
 # -- terminated: the waits grow, and what the dead one counted is not shown
 foreach my $round (0 .. $#back_off)
 {
     my $ended = time;
     terminate($pid);
+    # A wait of 1 s could be over before we look.
     is(status("state, pid IS NULL, tenants IS NULL, polls IS NULL, restarts, last_error"),
-        'wanted|t|t|t|' . ($round + 1) . '|terminated, see the server log', 'status between two collectors');
+        'wanted|t|t|t|' . ($round + 1) . '|terminated, see the server log', 'status between two collectors') if $round > 0;
+    is(sql('SELECT count(*) FROM vitals.probers'), '0', 'and no prober') if $round > 0;
+    within(1, 'its prober has ended, too', sub { !is_alive($prober) });
     my $old = $pid;
     $pid = returns_after($back_off[$round] + $start_time, 'termination ' . ($round + 1), $old);
     cmp_ok(time - $ended, '>', $back_off[$round] * 0.9, "and not before the back-off of $back_off[$round] s is over");
+    my $dead = $prober;
+    $prober = within(2, 'with a prober of its own', sub { sql('SELECT pid FROM vitals.probers') });
+    isnt($prober, $dead, 'which is another process');
 }
 is(status('restarts, tenants'), '3|3', 'the new one shows its own figures');
 

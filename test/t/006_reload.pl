@@ -12,7 +12,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $reload_limit = 1;
+my $reload_limit = 2;
 
 my $node = new_cluster('reload',
     conf => "log_line_prefix = '%m [%p] '\nvitals.reload_interval = 1h\nvitals.concurrency = 1\nvitals.collection_timeout = 60s");
