@@ -300,6 +300,8 @@ TEST(Serve, IsRestrictedBeforeItGreets) {
     const bool seccomp =
         std::find(hello.sandbox_missing.begin(), hello.sandbox_missing.end(), "seccomp") == hello.sandbox_missing.end();
     EXPECT_EQ(status_field(prober.pid(), "Seccomp"), seccomp ? "2" : "0");
+    EXPECT_EQ(status_field(prober.pid(), "CapEff"), "0000000000000000");
+    EXPECT_EQ(status_field(prober.pid(), "CapPrm"), "0000000000000000");
     EXPECT_EQ(slurp(fmt::format("/proc/{}/oom_score_adj", prober.pid())), "1000\n");
     EXPECT_EQ(status_field(prober.pid(), "Umask"), "0077");
     const std::string limits = slurp(fmt::format("/proc/{}/limits", prober.pid()));

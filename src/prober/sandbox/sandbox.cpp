@@ -1,6 +1,9 @@
 #include "prober/sandbox/sandbox.h"
 
+#include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -48,6 +51,15 @@ std::vector<std::string> readable_paths(const SandboxSettings& settings) {
     return paths;
 }
 
+// Root (a person who runs a check) and capabilities of the program file go past Landlock here and there: some read the
+// environment of any process.
+void drop_capabilities() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+    if (syscall(SYS_capset, &header, none.data()) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot drop capabilities");
+}
+
 }  // namespace
 
 std::vector<std::string> name_service_files() {
@@ -58,6 +70,7 @@ std::vector<std::string> enter_sandbox(const SandboxSettings& settings) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
         throw std::system_error(errno, std::generic_category(), "cannot set no_new_privs");
     std::vector<std::string> missing = restrict_files(readable_paths(settings));
+    drop_capabilities();
     if (!restrict_system_calls()) missing.emplace_back("seccomp");
     return missing;
 }
