@@ -25,9 +25,12 @@ ServerFarm::ServerFarm(asio::io_context& context, const CommandLine& command_lin
     const auto fixture = Fixture::load(command_line.fixture);
     for (std::size_t i = 0; i < command_line.servers; ++i)
         servers_.push_back(make_server(context, command_line, fixture, i));
-    for (const auto& [index, fault] : command_line.faults)
+    for (const auto& [index, fault] : command_line.faults) {
+        if (index && *index >= servers_.size())
+            throw std::runtime_error(fmt::format("there is no server {} for a fault", *index));
         for (std::size_t i = 0; i < servers_.size(); ++i)
             if (!index || *index == i) servers_[i]->set_fault(fault);
+    }
     open(command_line);
     if (!command_line.ca_out.empty()) authority_.write_pem(command_line.ca_out);
 }

@@ -179,6 +179,7 @@ void Session::on_login(const ClientMessage& message) {
 }
 
 void Session::on_request(const ClientMessage& message) {
+    if (stream_ || delayed_request_) throw ProtocolError("a request before the end of the reply to the last one");
     ServerStats& stats = server_.stats();
     if (message.type != PacketType::transaction) {
         ++stats.batches;

@@ -39,7 +39,8 @@ class Transmitter {
     Transmitter(asio::ip::tcp::socket& socket, std::uint64_t& bytes_sent, Callbacks callbacks);
 
     void send(Portion portion);
-    bool idle() const noexcept { return queue_.empty(); }
+    // Ready for more. Never again after the end.
+    bool idle() const noexcept { return queue_.empty() && !held_; }
     void stop() noexcept;
 
   private:
