@@ -45,7 +45,7 @@ is_running() { is_ours "$(postmaster_pid)" && is_ours "$(simulator_pid)"; }
 bindir() { cat "$run/bindir"; }
 
 sql() {
-    PGOPTIONS='-c client_min_messages=warning' "$(bindir)/psql" -X -q -v ON_ERROR_STOP=1 -h "$run" -p "$(cat "$run/port")" \
+    PGOPTIONS='-c client_min_messages=warning' "$(bindir)/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 -h "$run" -p "$(cat "$run/port")" \
         -U $superuser -d "${database_of_call:-$database}" "$@"
 }
 
@@ -191,7 +191,7 @@ describe() {
 PostgreSQL with pg_vitals and three simulated SQL Servers are running.
   connect        . $state/env && $(command -v psql > /dev/null || printf '%s/' "$(bindir)")psql
   look           SELECT * FROM vitals.latest_metrics; SELECT * FROM vitals.collection_status; or make demo again
-  your own       make demo SERVER=host:port LOGIN=name    (asks for the password)
+  your own       make demo SERVER=host:port LOGIN=name    (asks for the password; TRUST=1 accepts any certificate)
   logs           $state/log/
   end            make demo-stop
 TEXT
@@ -204,7 +204,7 @@ show_result() {
     now=$(date +%s)
     complete_at=$(sql -At -c "SELECT max(ceil(extract(epoch FROM next_due_at))::bigint + 1)
         FROM vitals.collection_status AS c
-        WHERE enabled AND NOT EXISTS (SELECT FROM vitals.latest_metrics AS l
+        WHERE enabled AND status = 'online' AND NOT EXISTS (SELECT FROM vitals.latest_metrics AS l
                                       WHERE l.server = c.server AND l.metric = 'cpu_percent' AND l.value IS NOT NULL)")
     [ -z "$complete_at" ] || printf '%s\n' '' \
         "Rates (CPU, batch requests, waits, disk I/O) need two polls. All are there in $((complete_at > now ? complete_at - now : 1)) s: make demo shows them."

@@ -5,6 +5,10 @@
 SET log_min_error_statement = 'panic';
 \pset footer off
 \pset null ''
+\pset format wrapped
+\pset columns 160
+-- Once more with another password or with TRUST=1: begins anew.
+DELETE FROM tenant_acme.servers WHERE name = :'name';
 \set ECHO all
 SELECT vitals.add_server(:'name', host => :'host', port => :port, username => :'login', password => :'password',
                          options => jsonb_build_object('trust_server_certificate', :trust), metrics => '{*}');
