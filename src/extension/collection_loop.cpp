@@ -31,6 +31,9 @@ using namespace std::chrono_literals;
 constexpr const char* lock_timeout = "2s";
 constexpr auto read_retry = 5s;
 
+constexpr auto least_reload_gap = 100ms;
+constexpr auto most_reload_gap = 500ms;
+
 class CollectionLoop {
   public:
     CollectionLoop() : keys_(setting_key_file()), context_{keys_, figures_} { publish_figures(figures_); }
@@ -50,6 +53,7 @@ class CollectionLoop {
 
   private:
     void reload_if_due();
+    void reload(Time now);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
     void dispatch();
@@ -65,6 +69,7 @@ class CollectionLoop {
     std::map<int, std::unique_ptr<TenantRuntime>> tenants_;
     std::uint64_t generation_ = 0;
     Time next_reload_{};
+    Time earliest_reload_{};
     std::string read_problem_;  // empty: the tenants could be read
     int served_last_ = 0;       // the tenant that was given its turn first last time
     std::set<std::string> noted_;
@@ -72,10 +77,19 @@ class CollectionLoop {
 
 void CollectionLoop::reload_if_due() {
     const Time now = Clock::now();
-    const auto generation = configuration_generation();
-    if (generation == generation_ && now < next_reload_) return;
+    const bool changed = configuration_generation() != generation_;
+    if (changed) next_reload_ = std::min(next_reload_, earliest_reload_);
+    if (now < next_reload_) return;
+    reload(now);
+    // However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a
+    // longer wait of its own (retry_of_failure).
+    const Time read = Clock::now();
+    earliest_reload_ = read + std::clamp<Clock::duration>((read - now) * 4, least_reload_gap, most_reload_gap);
+}
+
+void CollectionLoop::reload(Time now) {
     // Remembered before reading, so that a change during it is read next time.
-    generation_ = generation;
+    generation_ = configuration_generation();
     next_reload_ = now + setting_reload_interval();
     pg::call([] {
         SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
@@ -100,7 +114,12 @@ void CollectionLoop::reload_if_due() {
 
 void CollectionLoop::serve_requests() {
     while (const auto request = take_request()) {
-        const auto tenant = tenants_.find(request->tenant_key);
+        auto tenant = tenants_.find(request->tenant_key);
+        if (tenant == tenants_.end() && configuration_generation() != generation_) {
+            // It was just made, by whoever now tests its first server.
+            reload(Clock::now());
+            tenant = tenants_.find(request->tenant_key);
+        }
         if (tenant == tenants_.end()) {
             answer_request(*request, false, "The collector does not see the tenant, or it is suspended.");
         } else {

@@ -112,6 +112,8 @@ void pin_session_settings() {
         const char* value;
     };
     constexpr Pin pins[] = {
+        // Whoever looks for a deadlock first gives way: a user's DDL on a tenant's tables must not be the victim.
+        {"deadlock_timeout", "100ms"},
         {"default_transaction_isolation", "read committed"},
         {"default_transaction_read_only", "off"},
         {"jit", "off"},

@@ -1,6 +1,7 @@
 #include "extension/fleet.h"
 
 #include <charconv>
+#include <sstream>
 #include <stdexcept>
 
 #include "core/target_config.h"
@@ -108,7 +109,7 @@ std::vector<Tenant> load_tenants() {
     std::vector<Tenant> tenants;
     const auto rows = pg::query(
         "SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role::pg_catalog.oid, r.rolsuper,"
-        " (SELECT pg_catalog.string_agg(s.server_id::text, ' ') FROM vitals.trusted_servers AS s"
+        " (SELECT pg_catalog.string_agg(s.server_id || '/' || s.connector, ' ') FROM vitals.trusted_servers AS s"
         "  WHERE s.tenant_key = t.tenant_key)"
         " FROM vitals.tenant_registry AS t JOIN pg_catalog.pg_roles AS r ON r.oid = t.role"
         " WHERE t.status = 'active' ORDER BY t.tenant_key");
@@ -120,10 +121,9 @@ std::vector<Tenant> load_tenants() {
                       .role = number_of<pg::RoleId>(row.at(4)),
                       .owner_too_powerful = row.at(5) != pg::Cell{"f"},
                       .trusted_servers = {}};
-        const std::string trusted = row.at(6).value_or("");
-        for (std::size_t start = 0; start + 36 <= trusted.size(); start += 37) {
-            tenant.trusted_servers.insert(trusted.substr(start, 36));
-        }
+        std::istringstream trusted(row.at(6).value_or(""));
+        for (std::string server; trusted >> server;)
+            tenant.trusted_servers.insert(server);
         tenants.push_back(std::move(tenant));
     }
     transaction.commit();

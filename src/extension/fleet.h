@@ -23,7 +23,7 @@ struct Tenant {
     std::string schema;
     pg::RoleId role = 0;
     bool owner_too_powerful = false;        // a superuser: nothing of it is touched
-    std::set<std::string> trusted_servers;  // uuids that may use a connector only a superuser may add
+    std::set<std::string> trusted_servers;  // "uuid/connector" that only a superuser may add
 };
 
 // One server of a tenant.

@@ -120,7 +120,7 @@ void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
 }
 
 bool TenantRuntime::may_poll(const Target& target) const {
-    return !target.needs_trust || tenant_.trusted_servers.contains(target.server_id);
+    return !target.needs_trust || tenant_.trusted_servers.contains(target.server_id + "/" + target.connector);
 }
 
 void TenantRuntime::add_target(Target target, Time now) {

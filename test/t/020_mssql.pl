@@ -15,7 +15,7 @@ my $sample_limit = 5;
 
 my $servers = SimulatedServers->new(servers => 12);
 my $node = new_cluster('mssql', conf =>
-        "log_statement = none\nvitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
+        "vitals.prober_memory_limit = '128MB'\nlog_statement = none\nvitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
 ready_database($node, 'app');
 $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
@@ -28,7 +28,7 @@ sub add
     return;
 }
 
-sub sql { return $node->safe_psql('app', $_[0]); }
+sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 sub error_of { return sql("SELECT last_error FROM vitals.collection_status WHERE server = '$_[0]'"); }
 sub value { return sql("SELECT coalesce(value::text, 'NULL') FROM vitals.latest_metrics WHERE server = '$_[0]' AND metric = '$_[1]'"); }
 
@@ -100,6 +100,20 @@ like(sql(q{SELECT detail || ' / ' || remedy FROM vitals.test_connection('passwor
     'that of a wrong password says so, and what to do');
 my ($code, $out, $err) = $node->psql('app', "SELECT * FROM vitals.test_connection('none')");
 like($err, qr/server not found/, 'that of an unknown server is an error');
+
+# -- a server that answers with more than there is memory for: FreeTDS takes the refusal as the end of the connection, and
+# what runs out of memory elsewhere ends the prober (serve_test.cpp)
+my $probers = "SELECT pid, restarts FROM vitals.probers WHERE tenant = 'acme'";
+my $before = sql($probers);
+$servers->control(11, fault => 'huge-row=400');
+sql("SELECT vitals.create_tenant('greedy')");
+add_polled_server($node, 'app', 'greedy', 'huge', host => "'localhost'", port => $servers->port(11), username => "'vitals'",
+    password => "'vitals'", options => sprintf(q('{"ca_file": "%s"}'), $servers->ca));
+within($sample_limit, 'huge: its server is offline', sub { status_of($node, 'app', 'greedy', 'huge') =~ /^offline/ });
+note(status_of($node, 'app', 'greedy', 'huge'));
+my ($most_kb) = slurp_file('/proc/' . prober_pid($node, 'app', 'greedy') . '/status') =~ /^VmHWM:\s+(\d+)/m;
+cmp_ok($most_kb, '<', 128 * 1024, 'huge: the prober stayed below its limit');
+is(sql($probers), $before, 'the other tenant did not notice');
 
 # -- a server comes back
 $servers->control(1, fault => 'none');
