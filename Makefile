@@ -43,7 +43,7 @@ lint:
 	@scripts/check.sh lint
 
 format:
-	@git ls-files '*.cpp' '*.h' | xargs clang-format -i
+	@find src test -name '*.cpp' -o -name '*.h' | grep -v /node_modules/ | xargs clang-format -i
 
 # `make clean check`: the rest of the goals is for the other half.
 $(filter-out $(FRONT_DOOR),$(MAKECMDGOALS)):

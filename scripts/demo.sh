@@ -44,6 +44,9 @@ is_running() { is_ours "$(postmaster_pid)" && is_ours "$(simulator_pid)"; }
 
 bindir() { cat "$run/bindir"; }
 
+# The server's programs want to know their working directory, and the clone's may be closed to their user.
+server_program() { (cd "$run" && as_user "$(bindir)/$1" "${@:2}"); }
+
 sql() {
     PGOPTIONS='-c client_min_messages=warning' "$(bindir)/psql" -X -q -P pager=off -v ON_ERROR_STOP=1 -h "$run" -p "$(cat "$run/port")" \
         -U $superuser -d "${database_of_call:-$database}" "$@"
@@ -66,8 +69,8 @@ end_process() {
 stop() {
     if find_run; then
         if is_ours "$(postmaster_pid)"; then
-            as_user "$(bindir)/pg_ctl" -D "$run/data" -m fast -w -t 20 stop > /dev/null 2>&1 ||
-                as_user "$(bindir)/pg_ctl" -D "$run/data" -m immediate -w -t 10 stop > /dev/null 2>&1 || true
+            server_program pg_ctl -D "$run/data" -m fast -w -t 20 stop > /dev/null 2>&1 ||
+                server_program pg_ctl -D "$run/data" -m immediate -w -t 10 stop > /dev/null 2>&1 || true
         fi
         end_process "$(postmaster_pid)"
         end_process "$(simulator_pid)"
@@ -128,7 +131,7 @@ start_server() {
     make --no-print-directory install PG_CONFIG="$pg_config" > /dev/null
     "$pg_config" --bindir > "$run/bindir"
     free_port > "$run/port"
-    as_user "$(bindir)/initdb" -D "$run/data" -U $superuser -A trust --locale=C.UTF-8 --encoding=UTF8 --no-sync \
+    server_program initdb -D "$run/data" -U $superuser -A trust --locale=C.UTF-8 --encoding=UTF8 --no-sync \
         > "$run/log/initdb.log" 2>&1 || {
         tail -n 20 "$run/log/initdb.log" >&2
         die 'initdb failed'
@@ -142,7 +145,7 @@ unix_socket_directories = '$run'
 port = $(cat "$run/port")
 cluster_name = 'pg_vitals demo'
 CONF
-    as_user "$(bindir)/pg_ctl" -D "$run/data" -l "$run/log/postgresql.log" -w -t 30 start > /dev/null || {
+    server_program pg_ctl -D "$run/data" -l "$run/log/postgresql.log" -w -t 30 start > /dev/null || {
         tail -n 20 "$run/log/postgresql.log" >&2
         die 'the server did not start'
     }
