@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -19,6 +20,7 @@
 #include "prober/exit_code.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober_child.h"
+#include "simulated_servers.h"
 
 namespace vitals::prober::test {
 namespace {
@@ -306,6 +308,53 @@ TEST(Serve, IsRestrictedBeforeItGreets) {
     EXPECT_EQ(status_field(prober.pid(), "Umask"), "0077");
     const std::string limits = slurp(fmt::format("/proc/{}/limits", prober.pid()));
     EXPECT_NE(limits.find("Max core file size        0                    0 "), std::string::npos) << limits;
+}
+
+class ServeServers : public testing::Test {
+  protected:
+    core::Result poll(ProberChild& prober) const {
+        core::Job job = servers.job();
+        job.deadline = 20s;
+        prober.send(core::encode(job));
+        return prober.read_result(25s);
+    }
+    SimulatedServers servers;
+    std::string ca_directory = std::filesystem::path(servers.ca_file()).parent_path();
+};
+
+TEST_F(ServeServers, PollsOverOneKeptConnectionInsideTheSandbox) {
+    auto prober = ProberChild::on_socket({"--ca-directory", ca_directory, "--threads", "2"});
+    prober.read_hello();
+    for (int i = 0; i < 3; ++i) {
+        const core::Result result = poll(prober);
+        EXPECT_EQ(result.outcome, core::Outcome::ok) << result.failure.value_or(core::Failure{}).message;
+        EXPECT_FALSE(result.values.empty());
+        EXPECT_EQ(result.interval_ms.has_value(), i > 0);
+    }
+    EXPECT_EQ(servers.count("logins"), 1U);
+}
+
+TEST_F(ServeServers, ClosesTheConnectionOfAForgottenTarget) {
+    auto prober = ProberChild::on_socket({"--ca-directory", ca_directory});
+    prober.read_hello();
+    poll(prober);
+    prober.send(core::encode(core::Forget{servers.job().target}));
+    const core::Result result = poll(prober);
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << result.failure.value_or(core::Failure{}).message;
+    EXPECT_FALSE(result.interval_ms.has_value());
+    EXPECT_EQ(servers.count("logins"), 2U);
+}
+
+TEST_F(ServeServers, TrustsNoAuthorityOutsideOfItsDirectories) {
+    auto prober = ProberChild::on_socket();
+    const auto missing = prober.read_hello().sandbox_missing;
+    if (std::find(missing.begin(), missing.end(), "landlock") != missing.end())
+        GTEST_SKIP() << "this kernel has no Landlock";
+    const core::Result result = poll(prober);
+    EXPECT_EQ(result.outcome, core::Outcome::failed);
+    EXPECT_NE(result.failure.value_or(core::Failure{}).message.find("CA file"), std::string::npos)
+        << result.failure.value_or(core::Failure{}).message;
+    EXPECT_EQ(servers.count("logins"), 0U);
 }
 
 class ServeByHand : public testing::Test {
