@@ -353,6 +353,7 @@ class PasswordWiper {
     explicit PasswordWiper(Json& json) : json_(json) {}
     PasswordWiper(const PasswordWiper&) = delete;
     PasswordWiper& operator=(const PasswordWiper&) = delete;
+    // Nothing of this throws for an object. NOLINTNEXTLINE(bugprone-exception-escape)
     ~PasswordWiper() {
         if (!json_.is_object()) return;
         const auto password = json_.find("password");
