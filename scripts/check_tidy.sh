@@ -60,8 +60,8 @@ fi
 
 mode=${1:-usual}
 mkdir -p "$cache"
-findings=$(mktemp)
-trap 'rm -f "$findings"' EXIT
+found=$(mktemp)
+trap 'rm -f "$found"' EXIT
 
 # Everything that what is found depends on, apart from the sources.
 salt() {
@@ -79,10 +79,10 @@ mapfile -t sources < <(sed -n 's/^[A-Z_]* += \(.*\.cpp\)$/\1/p' sources.mk)
 
 perl scripts/source_keys.pl "$(salt)" "${sources[@]}" | while read -r key file; do
     [ -e "$cache/$key" ] || printf '%s\0%s\0%s\0' "$mode" "$key" "$file"
-done | xargs -0 -r -n 3 -P "$(nproc)" "$0" --one > "$findings"
+done | xargs -0 -r -n 3 -P "$(nproc)" "$0" --one > "$found"
 
-of_compiler() { grep '\[clang-diagnostic-' "$findings" | sort -u; }
-of_tidy() { grep -E ': (error|warning): |ends with status' "$findings" | grep -v '\[clang-diagnostic-' | sort -u; }
+of_compiler() { grep '\[clang-diagnostic-' "$found" | sort -u; }
+of_tidy() { grep -E ': (error|warning): |ends with status' "$found" | grep -v '\[clang-diagnostic-' | sort -u; }
 
 tap_check "clang compiles ${#sources[@]} sources without warnings" of_compiler
 tap_check 'clang-tidy finds nothing' of_tidy
