@@ -203,7 +203,7 @@ const Json& array_of(const Json& json, std::size_t least, std::size_t most) {
 }
 
 std::map<std::string, std::string> text_map_of(const Json& json) {
-    require(json.is_object() && json.size() <= max_checks, "a small object is expected");
+    require(json.is_object() && json.size() <= max_options, "a small object is expected");
     std::map<std::string, std::string> map;
     for (const auto& [key, value] : json.items()) {
         require(key.size() <= max_metric_name && key.find('\0') == std::string::npos, "a key is too long");
