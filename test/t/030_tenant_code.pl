@@ -90,10 +90,34 @@ within($sample_limit, 'a relation that is missing is reported',
 $node->safe_psql('app', "SET vitals.tenant = 'victim'; SELECT vitals.collection_start('v')");
 within($sample_limit, 'another tenant is served', sub { snapshots_of($node, 'app', 'victim', 'v') > 0 });
 
-# ---- code that never ends
-as_mallory('CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE pg_sleep(3600) IS NOT NULL');
-within($bounded_limit, 'a statement that hangs is given up and reported',
+# ---- code that never ends, and catches what shall end it, whenever that is tried
+as_mallory(<<'SQL');
+CREATE FUNCTION tenant_mallory.stays() RETURNS boolean LANGUAGE plpgsql AS
+$$
+BEGIN
+    PERFORM pg_advisory_lock(4711);
+    LOOP
+        BEGIN
+            LOOP
+                BEGIN
+                    PERFORM pg_sleep(3600);
+                EXCEPTION WHEN query_canceled THEN
+                    NULL;
+                END;
+            END LOOP;
+        EXCEPTION WHEN query_canceled OR OTHERS THEN
+            PERFORM pg_sleep(3600);
+        END;
+    END LOOP;
+END
+$$;
+CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE tenant_mallory.stays();
+SQL
+my $advisory = sub { $node->safe_psql('app', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $collector") };
+within($sample_limit, 'such code runs', sub { $advisory->() > 0 });
+within($bounded_limit, 'it is given up and reported',
     sub { $node->safe_psql('app', 'SELECT last_error FROM vitals.worker_status') =~ /mallory.*timeout/ });
+is($advisory->(), '0', 'a lock that would outlive the transaction is released');
 my $before = snapshots_of($node, 'app', 'victim', 'v');
 poll_again($node, 'app', 'victim', 'v');
 within($sample_limit, 'the other tenant is served', sub { snapshots_of($node, 'app', 'victim', 'v') > $before });
