@@ -7,6 +7,7 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "utils/acl.h"
+#include "utils/syscache.h"
 }
 
 namespace vitals::pg {
@@ -40,8 +41,10 @@ inline void reserve_setting_prefix(const char* prefix) {
 
 #endif
 
-// Whether role owns the database, or may act as if it did.
+// Whether role owns the database, or may act as if it did. Nobody owns one that was just dropped, of which the server's
+// own function makes an error.
 inline bool owns_database(Oid database, Oid role) {
+    if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database))) return false;
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);
 #else
