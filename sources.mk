@@ -20,6 +20,7 @@ UNIT_TEST_SOURCES += test/unit/target_status_test.cpp
 UNIT_TEST_SOURCES += test/unit/wire_test.cpp
 
 PG_SOURCES += src/pg/boundary.cpp
+PG_SOURCES += src/pg/descriptors.cpp
 PG_SOURCES += src/pg/log.cpp
 PG_SOURCES += src/pg/query.cpp
 PG_SOURCES += src/pg/transaction.cpp

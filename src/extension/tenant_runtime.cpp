@@ -4,6 +4,7 @@
 #include <exception>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "core/time_text.h"
@@ -11,6 +12,7 @@
 #include "extension/settings.h"
 #include "extension/storage.h"
 #include "pg/boundary.h"
+#include "pg/descriptors.h"
 #include "pg/log.h"
 #include "pg/pg.h"
 
@@ -46,6 +48,8 @@ std::string prober_path() {
 
 // ProberSettings take what the settings say at the moment of the start.
 ProberSettings prober_settings(bool allow_local) {
+    if (!pg::reserve_descriptor())
+        throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
     return {.path = prober_path(),
             .threads = std::min(setting_concurrency(), 256),
             .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
