@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 . scripts/unprivileged.sh
+. scripts/cmake_build.sh
 
 jobs=$(nproc)
 logs=.build/check
@@ -73,16 +74,6 @@ build_product() {
         make install PG_CONFIG="$pg_config"
 }
 
-# build_tests VARIANT SANITIZERS [TARGET]
-build_tests() {
-    local options=()
-    ! command -v ccache > /dev/null || options=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
-    # Sanitized code is for tests alone: less optimisation compiles faster.
-    [ -z "$2" ] || options+=(-DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS='-O1 -g1')
-    cmake -S . -B ".build/$1" -DVITALS_SANITIZE="$2" "${options[@]}" &&
-        cmake --build ".build/$1" -j"$jobs" ${3:+--target "$3"}
-}
-
 # count_lines PATTERN FILE, 0 if none.
 count_lines() { grep -cE "$1" "$2" || true; }
 
@@ -133,14 +124,14 @@ kind_lint() {
 }
 
 kind_unit() {
-    build test build_tests test '' || return
+    build test cmake_build test '' || return
     have_simulator=1
     run_gtests test
 }
 
 kind_sanitizer() {
     local name=${sanitizers//,/-}
-    build "$name" build_tests "$name" "$sanitizers" && run_gtests "$name"
+    build "$name" cmake_build "$name" "$sanitizers" && run_gtests "$name"
 }
 
 kind_fuzz() {
@@ -162,7 +153,7 @@ with_server() {
 }
 
 need_simulator() {
-    [ -n "${have_simulator:-}" ] || build simulator build_tests test '' tds_server
+    [ -n "${have_simulator:-}" ] || build simulator cmake_build test '' tds_server
     have_simulator=1
 }
 

@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 umask 022
 . scripts/unprivileged.sh
+. scripts/cmake_build.sh
 
 state=.demo
 run=
@@ -82,13 +83,10 @@ stop() {
 # ---- start
 
 build() {
-    local launcher=()
-    ! command -v ccache > /dev/null || launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
     mkdir -p .build
     step 'Building the extension, the prober and the simulated SQL Servers'
     make --no-print-directory -j"$(nproc)" all
-    if ! { cmake -S . -B .build/test "${launcher[@]}" && cmake --build .build/test --target tds_server -j"$(nproc)"; } \
-        > .build/demo.log 2>&1; then
+    if ! cmake_build test '' tds_server > .build/demo.log 2>&1; then
         tail -n 30 .build/demo.log >&2
         die 'the simulated SQL Servers could not be built'
     fi
