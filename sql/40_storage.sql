@@ -1,100 +1,136 @@
 -- Storing what was polled. The collector calls vitals.store_polls once per tenant and turn, as the tenant's owner; a
--- collection becomes one row of server_snapshots.
+-- collection becomes one row of server_snapshots. core/poll_record.h describes the batch.
 
-CREATE FUNCTION vitals.store_rows(tenant_schema name, polls jsonb) RETURNS integer
+CREATE FUNCTION vitals.pick_values(vals double precision[], positions integer[], scales smallint[]) RETURNS double precision[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_pick_values';
+COMMENT ON FUNCTION vitals.pick_values(double precision[], integer[], smallint[]) IS
+'The values at the positions (from 1), each rounded to as many digits after the decimal point as its scale says, halves away from zero. Errors: 2202E no such position, or the arrays do not match; 22003 not a finite number.';
+
+-- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
+-- beyond it is left out.
+CREATE FUNCTION vitals.add_series(tenant_schema name, sets jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     most_series constant bigint := 100000;
-    month timestamptz;
-    stored integer;
 BEGIN
-    FOR month IN
-        SELECT DISTINCT date_trunc('month', (p ->> 'collected_at')::timestamptz(3), 'UTC')
-        FROM jsonb_array_elements(polls) AS p
-    LOOP
-        PERFORM vitals.ensure_partition(tenant_schema, month);
-    END LOOP;
-
-    -- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what
-    -- is beyond it is left out.
     EXECUTE format(
         $sql$WITH new_series AS MATERIALIZED (
-             SELECT DISTINCT t.metric_key, coalesce(v ->> 2, '') AS instance
-             FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> 'values') AS v
+             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
+             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s) AS v
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              WHERE jsonb_typeof(v) = 'array'
                  AND NOT EXISTS (SELECT FROM %1$I.series AS s
-                                 WHERE s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, ''))
+                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, ''))
          )
-         INSERT INTO %1$I.series (metric_key, instance)
-         SELECT metric_key, instance FROM new_series
+         INSERT INTO %1$I.series (metric_type_id, instance)
+         SELECT metric_type_id, instance FROM new_series
          LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
                     THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
-         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING polls, most_series;
+         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING sets, most_series;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
 
+-- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
+-- put together again, series by series.
+CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
     EXECUTE format(
-        $sql$WITH poll AS MATERIALIZED (
-             SELECT nr, p, (p ->> 'server_key')::integer AS server_key,
-                    (p ->> 'collected_at')::timestamptz(3) AS collected_at
-             FROM jsonb_array_elements($1) WITH ORDINALITY AS elements (p, nr)
-             WHERE EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = (p ->> 'server_key')::integer)
-         ), reading AS MATERIALIZED (
-             SELECT DISTINCT ON (poll.nr, s.series_key) poll.nr, s.series_key, t.name, s.instance,
-                    -- From jsonb and not from text: no "NaN", no "Infinity".
-                    round(nullif(v -> 1, 'null')::numeric, t.scale)::double precision AS value
-             FROM poll, jsonb_array_elements(p -> 'values') WITH ORDINALITY AS v (v, position)
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             JOIN %1$I.series AS s ON s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, '')
-             WHERE jsonb_typeof(v) = 'array'
-             ORDER BY poll.nr, s.series_key, v.position DESC
-         ), vector AS MATERIALIZED (
-             SELECT nr, array_agg(series_key ORDER BY series_key) AS series_keys,
-                    array_agg(value ORDER BY series_key) AS vals,
-                    max(value) FILTER (WHERE name = 'cpu_percent' AND instance = '') AS cpu_percent,
-                    max(value) FILTER (WHERE name = 'memory_percent' AND instance = '') AS memory_percent,
-                    max(value) FILTER (WHERE name = 'connection_count' AND instance = '') AS connection_count
-             FROM reading GROUP BY nr
-         ), new_set AS (
-             INSERT INTO %1$I.series_sets (series_keys, hash)
-             SELECT DISTINCT ON (series_keys) series_keys, md5(series_keys::text)::uuid FROM vector
-             WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.hash = md5(vector.series_keys::text)::uuid)
-             RETURNING set_key, hash
-         ), known_set AS (
-             SELECT set_key, hash FROM new_set
+        $sql$WITH candidate AS MATERIALIZED (
+             SELECT n.server_id, n.collected_at, n.set_key, n.vals, true AS is_new
+             FROM %1$I.server_snapshots AS n
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
              UNION ALL
-             SELECT k.set_key, k.hash FROM %1$I.series_sets AS k
-             WHERE k.hash IN (SELECT md5(series_keys::text)::uuid FROM vector)
-         ), latest AS (
-             INSERT INTO %1$I.server_latest AS l (server_key, series_key, collected_at, value)
-             SELECT DISTINCT ON (poll.server_key, reading.series_key)
-                    poll.server_key, reading.series_key, poll.collected_at, reading.value
-             FROM reading JOIN poll USING (nr)
-             ORDER BY poll.server_key, reading.series_key, poll.collected_at DESC
-             ON CONFLICT (server_key, series_key) DO UPDATE
-             SET collected_at = excluded.collected_at, value = excluded.value
-             WHERE excluded.collected_at >= l.collected_at
-         ), event AS (
+             SELECT l.server_id, l.collected_at, l.set_key, l.vals, false
+             FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
+         ), newest AS MATERIALIZED (
+             SELECT DISTINCT ON (c.server_id) c.*, k.series_keys
+             FROM candidate AS c JOIN %1$I.series_sets AS k USING (set_key)
+             ORDER BY c.server_id, c.collected_at DESC, c.is_new DESC
+         ), reading AS (
+             SELECT c.server_id, v.series_key, c.collected_at::timestamptz, v.value, c.is_new
+             FROM candidate AS c JOIN %1$I.series_sets AS k USING (set_key)
+             CROSS JOIN unnest(k.series_keys, c.vals) AS v (series_key, value)
+             UNION ALL
+             SELECT l.server_id, o.series_key, o.collected_at, o.value, false
+             FROM %1$I.latest_collections AS l
+             CROSS JOIN unnest(l.older_series, l.older_vals, l.older_times) AS o (series_key, value, collected_at)
+             WHERE l.server_id = ANY ($1)
+         ), latest AS MATERIALIZED (
+             SELECT DISTINCT ON (server_id, series_key) * FROM reading
+             ORDER BY server_id, series_key, collected_at DESC, is_new DESC
+         ), older AS (
+             SELECT r.server_id, array_agg(r.series_key) AS series, array_agg(r.value) AS vals,
+                    array_agg(r.collected_at) AS times
+             FROM latest AS r JOIN newest AS n USING (server_id)
+             WHERE r.series_key <> ALL (n.series_keys)
+             GROUP BY r.server_id
+         ), shown AS (
+             SELECT r.server_id, max(r.value) FILTER (WHERE t.name = 'connection_count') AS connection_count,
+                    max(r.value) FILTER (WHERE t.name = 'cpu_percent') AS cpu_percent,
+                    max(r.value) FILTER (WHERE t.name = 'memory_percent') AS memory_percent
+             FROM latest AS r JOIN %1$I.series AS s USING (series_key) JOIN %1$I.metric_types AS t ON t.id = s.metric_type_id
+             WHERE s.instance = ''
+             GROUP BY r.server_id
+         )
+         INSERT INTO %1$I.latest_collections AS l
+             (server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals, older_series, older_vals,
+              older_times)
+         SELECT n.server_id, n.collected_at, n.set_key, s.connection_count, s.cpu_percent, s.memory_percent, n.vals,
+                o.series, o.vals, o.times
+         FROM newest AS n LEFT JOIN shown AS s USING (server_id) LEFT JOIN older AS o USING (server_id)
+         ON CONFLICT (server_id) DO UPDATE
+         SET collected_at = excluded.collected_at, set_key = excluded.set_key, connection_count = excluded.connection_count,
+             cpu_percent = excluded.cpu_percent, memory_percent = excluded.memory_percent, vals = excluded.vals,
+             older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
+        tenant_schema)
+        USING server_ids, snapshot_ids, since, until;
+END
+$$;
+COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+'Brings latest_collections up to date with the snapshots given, for servers whose collections differ in their series or come out of order. Called by vitals.store_snapshots.';
+
+-- health: also what says how the servers are, and not only the values.
+CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, health boolean) RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_sets constant integer := 10000;
+    ids uuid[];
+    first_time timestamptz;
+    last_time timestamptz;
+    to_merge uuid[];
+    health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
-                 (server_key, happened_at, old_status, new_status, error_class, error_number, message)
-             SELECT server_key, collected_at, p ->> 'old_status', p ->> 'status', p #>> '{error,class}',
+                 (server_id, happened_at, old_status, new_status, error_class, error_number, message)
+             SELECT server_id, collected_at, p ->> 'old_status', p ->> 'status', p #>> '{error,class}',
                     (p #>> '{error,number}')::integer, p #>> '{error,message}'
              FROM poll WHERE p ->> 'old_status' <> p ->> 'status'
              ORDER BY nr
+         ), newest AS MATERIALIZED (
+             SELECT DISTINCT ON (server_id) server_id, collected_at, p
+             FROM poll ORDER BY server_id, nr DESC
          ), state AS (
              INSERT INTO %1$I.collection_state AS st
-                 (server_key, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
+                 (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
                   consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts)
-             SELECT DISTINCT ON (server_key)
-                    server_key, p ->> 'status', collected_at, (p ->> 'started_at')::timestamptz,
+             SELECT server_id, p ->> 'status', collected_at, (p ->> 'started_at')::timestamptz,
                     CASE WHEN (p ->> 'collected')::boolean THEN collected_at END,
                     (p ->> 'next_due_at')::timestamptz, (p ->> 'lag_ms')::double precision,
                     (p ->> 'duration_ms')::double precision, (p ->> 'consecutive_failures')::integer,
                     p #>> '{error,class}', (p #>> '{error,number}')::integer, p #>> '{error,message}',
                     CASE WHEN p ? 'error' THEN collected_at END, p -> 'facts'
-             FROM poll ORDER BY server_key, nr DESC
-             ON CONFLICT (server_key) DO UPDATE
+             FROM newest
+             ON CONFLICT (server_id) DO UPDATE
              SET status = excluded.status,
                  status_since = CASE WHEN st.status = excluded.status THEN st.status_since ELSE excluded.status_since END,
                  last_started_at = excluded.last_started_at,
@@ -104,25 +140,142 @@ BEGIN
                  last_error_class = excluded.last_error_class, last_error_number = excluded.last_error_number,
                  last_error = excluded.last_error, last_error_at = coalesce(excluded.last_error_at, st.last_error_at),
                  facts = coalesce(excluded.facts, st.facts)
-         )
-         INSERT INTO %1$I.server_snapshots
-             (collected_at, server_key, set_key, interval_ms, duration_ms, connection_count, cpu_percent, memory_percent,
-              status, vals)
-         SELECT poll.collected_at, poll.server_key, known_set.set_key, round((p ->> 'interval_ms')::numeric)::integer,
-                round((p ->> 'duration_ms')::numeric)::integer, vector.connection_count, vector.cpu_percent,
-                vector.memory_percent, p ->> 'status', vector.vals
-         FROM poll
-         LEFT JOIN vector USING (nr)
-         LEFT JOIN known_set ON known_set.hash = md5(vector.series_keys::text)::uuid$sql$, tenant_schema) USING polls;
-    GET DIAGNOSTICS stored = ROW_COUNT;
-    RETURN stored;
+         ), free_server AS (
+             SELECT s.id FROM %1$I.servers AS s WHERE s.id IN (SELECT server_id FROM newest)
+             FOR NO KEY UPDATE SKIP LOCKED
+         ), server AS (
+             UPDATE %1$I.servers AS s
+             SET status = n.p ->> 'status', last_error = n.p #>> '{error,message}',
+                 last_seen_at = CASE WHEN (n.p ->> 'collected')::boolean THEN n.collected_at ELSE s.last_seen_at END
+             FROM newest AS n, free_server AS f
+             WHERE s.id = n.server_id AND f.id = n.server_id
+         ), free_config AS (
+             SELECT c.server_id FROM %1$I.collection_config AS c
+             WHERE c.server_id IN (SELECT server_id FROM newest WHERE (p ->> 'collected')::boolean)
+             FOR NO KEY UPDATE SKIP LOCKED
+         ), config AS (
+             UPDATE %1$I.collection_config AS c SET last_collected_at = n.collected_at
+             FROM newest AS n, free_config AS f
+             WHERE c.server_id = n.server_id AND f.server_id = n.server_id
+         )$sql$;
+BEGIN
+    EXECUTE format(
+        $sql$WITH poll AS MATERIALIZED (
+             SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
+                    (p ->> 'set')::integer AS set_nr
+             FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS elements (p, nr)
+             JOIN %1$I.servers AS s ON s.id = (p ->> 'server_id')::uuid
+         ), wanted AS (
+             -- A series that is named twice counts once, the last time.
+             SELECT DISTINCT ON (e.set_nr, s.series_key) e.set_nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
+             FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr),
+                 jsonb_array_elements(e.members) WITH ORDINALITY AS v (v, position)
+             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+             JOIN %1$I.series AS s ON s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '')
+             WHERE jsonb_typeof(v) = 'array'
+             ORDER BY e.set_nr, s.series_key, v.position DESC
+         ), variant AS MATERIALIZED (
+             -- Once there are too many combinations of instances, new ones lose their instances.
+             SELECT set_nr, false AS plain, array_agg(series_key ORDER BY series_key) AS series_keys,
+                    array_agg(position ORDER BY series_key) AS positions, array_agg(scale ORDER BY series_key) AS scales,
+                    array_agg(CASE WHEN instance = '' THEN name ELSE '' END ORDER BY series_key) AS names
+             FROM wanted GROUP BY set_nr
+             UNION ALL
+             SELECT set_nr, true, array_agg(series_key ORDER BY series_key), array_agg(position ORDER BY series_key),
+                    array_agg(scale ORDER BY series_key), array_agg(name ORDER BY series_key)
+             FROM wanted WHERE instance = '' AND (SELECT max(set_key) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
+         ), hashed AS MATERIALIZED (
+             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
+             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
+         ), chosen AS MATERIALIZED (
+             SELECT DISTINCT ON (set_nr) *,
+                    array_position(names, 'cpu_percent') AS cpu, array_position(names, 'memory_percent') AS memory,
+                    array_position(names, 'connection_count') AS connections
+             FROM hashed
+             WHERE set_key IS NOT NULL OR (SELECT coalesce(max(set_key), 0) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
+             ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
+         ), new_set AS (
+             INSERT INTO %1$I.series_sets (series_keys, hash)
+             SELECT DISTINCT ON (hash) series_keys, hash FROM chosen WHERE set_key IS NULL
+             RETURNING set_key, series_keys, hash
+         ), new_member AS (
+             INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance)
+             SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
+             FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
+             JOIN %1$I.series AS s USING (series_key)
+         ), vector AS MATERIALIZED (
+             SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, coalesce(c.set_key, k.set_key) AS set_key,
+                    c.cpu, c.memory, c.connections,
+                    vitals.pick_values((p ->> 'vals')::double precision[], c.positions, c.scales) AS vals
+             FROM poll
+             LEFT JOIN chosen AS c ON c.set_nr = poll.set_nr + 1
+             LEFT JOIN new_set AS k ON k.hash = c.hash
+         ), stored AS (
+             INSERT INTO %1$I.server_snapshots
+                 (server_id, collected_at, set_key, interval_ms, duration_ms, connection_count, status, cpu_percent,
+                  memory_percent, vals)
+             SELECT server_id, collected_at, set_key, round((p ->> 'interval_ms')::numeric)::integer,
+                    round((p ->> 'duration_ms')::numeric)::integer, vals[connections]::integer, p ->> 'status',
+                    vals[cpu]::numeric, vals[memory]::numeric, vals
+             FROM vector ORDER BY nr
+             RETURNING id, server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals
+         ), to_merge AS MATERIALIZED (
+             SELECT n.server_id
+             FROM stored AS n LEFT JOIN %1$I.latest_collections AS l USING (server_id)
+             WHERE n.set_key IS NOT NULL
+             GROUP BY n.server_id
+             HAVING count(DISTINCT n.set_key) > 1 OR bool_or(l.set_key <> n.set_key OR l.collected_at > n.collected_at)
+         ), latest AS (
+             INSERT INTO %1$I.latest_collections AS l
+                 (server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals)
+             SELECT DISTINCT ON (n.server_id) n.server_id, n.collected_at, n.set_key, n.connection_count, n.cpu_percent,
+                    n.memory_percent, n.vals
+             FROM stored AS n
+             WHERE n.set_key IS NOT NULL AND n.server_id NOT IN (SELECT server_id FROM to_merge)
+             ORDER BY n.server_id, n.collected_at DESC
+             ON CONFLICT (server_id) DO UPDATE
+             SET collected_at = excluded.collected_at, set_key = excluded.set_key,
+                 connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
+                 memory_percent = excluded.memory_percent, vals = excluded.vals
+         )$sql$ || CASE WHEN health THEN health_sql ELSE '' END || $sql$
+         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
+         FROM stored$sql$, tenant_schema)
+        INTO ids, first_time, last_time, to_merge USING batch, most_sets;
+    IF to_merge IS NOT NULL THEN
+        PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, first_time, last_time);
+    END IF;
+    RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION vitals.store_rows(name, jsonb) IS
-'Stores polls (a JSON array, see core/poll_record.h) of one tenant; returns how many rows of server_snapshots were written. Polls of servers that are gone are left out.';
+COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, boolean) IS
+'Writes the rows of a batch whose series and partitions are there; returns their ids. health: also states, events and what servers and collection_config show of them. Called by vitals.store_rows.';
+
+CREATE FUNCTION vitals.store_rows(tenant_schema name, batch jsonb, health boolean DEFAULT true) RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    at timestamptz;
+BEGIN
+    PERFORM vitals.add_series(tenant_schema, batch -> 'sets');
+    BEGIN
+        RETURN vitals.store_snapshots(tenant_schema, batch, health);
+    EXCEPTION WHEN check_violation THEN
+        -- Looking for the partitions beforehand would cost every batch what one in a month needs.
+        FOR at IN
+            SELECT DISTINCT (p ->> 'collected_at')::timestamptz(3) FROM jsonb_array_elements(batch -> 'polls') AS p
+        LOOP
+            PERFORM vitals.ensure_partition(tenant_schema, at);
+        END LOOP;
+    END;
+    RETURN vitals.store_snapshots(tenant_schema, batch, health);
+END
+$$;
+COMMENT ON FUNCTION vitals.store_rows(name, jsonb, boolean) IS
+'Stores a batch of polls (core/poll_record.h) of one tenant, makes the partitions it lacks, and returns the ids of the new rows of server_snapshots. Polls of servers that are gone are left out.';
 
 CREATE FUNCTION vitals.store_polls(
-    tenant_schema name, polls jsonb, OUT stored integer, OUT rejected integer, OUT reason text)
+    tenant_schema name, batch jsonb, OUT stored integer, OUT rejected integer, OUT reason text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -131,15 +284,18 @@ DECLARE
 BEGIN
     rejected := 0;
     BEGIN
-        stored := vitals.store_rows(tenant_schema, polls);
+        stored := coalesce(cardinality(vitals.store_rows(tenant_schema, batch)), 0);
         RETURN;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         stored := 0;
     END;
     -- One of them is poison; find it, so that it costs the others nothing.
-    FOR poll IN SELECT jsonb_array_elements(polls) LOOP
+    FOR poll IN SELECT jsonb_array_elements(batch -> 'polls') LOOP
         BEGIN
-            stored := stored + vitals.store_rows(tenant_schema, jsonb_build_array(poll));
+            stored := stored + coalesce(cardinality(vitals.store_rows(
+                tenant_schema,
+                jsonb_build_object('sets', jsonb_build_array(coalesce(batch -> 'sets' -> (poll ->> 'set')::integer, '[]')),
+                                   'polls', jsonb_build_array(jsonb_set(poll, '{set}', '0', false))))), 0);
         EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
             rejected := rejected + 1;
             reason := SQLERRM;
@@ -148,7 +304,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.store_polls(name, jsonb) IS
-'Stores polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message.';
+'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message.';
 
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
@@ -157,17 +313,15 @@ AS $$
 DECLARE
     written_by_collector name;
 BEGIN
-    FOR month IN 0..2 LOOP
-        PERFORM vitals.ensure_partition(tenant_schema, now() + month * interval '1 month');
-    END LOOP;
+    PERFORM vitals.ensure_partitions_ahead(tenant_schema);
     EXECUTE format(
         $sql$DELETE FROM %1$I.server_events AS e
-         USING (SELECT event_key, row_number() OVER (PARTITION BY server_key ORDER BY event_key DESC) AS age
+         USING (SELECT event_key, row_number() OVER (PARTITION BY server_id ORDER BY event_key DESC) AS age
                 FROM %1$I.server_events) AS aged
          WHERE aged.event_key = e.event_key AND aged.age > 1000$sql$, tenant_schema);
-    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'server_latest', 'server_events'] LOOP
+    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'latest_collections', 'server_events'] LOOP
         EXECUTE format($sql$DELETE FROM %1$I.%2$I AS w
-                        WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = w.server_key)$sql$,
+                        WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);
     END LOOP;
 END

@@ -29,7 +29,6 @@ struct Tenant {
 // One server of a tenant.
 struct Target {
     std::string server_id;  // uuid
-    int server_key = 0;
     std::string name;
     std::string connector;
     bool needs_trust = false;

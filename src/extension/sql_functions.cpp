@@ -40,8 +40,8 @@ void require_member_of_tenant(int tenant_key) {
     SPI_connect();
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(tenant_key)};
-    const int outcome =
-        SPI_execute_with_args("SELECT FROM vitals.tenants WHERE tenant_key = $1", 1, types, values, nullptr, true, 1);
+    const int outcome = SPI_execute_with_args("SELECT FROM vitals.tenants WHERE tenant_key = $1 AND access = 'operate'",
+                                              1, types, values, nullptr, true, 1);
     const bool member = outcome == SPI_OK_SELECT && SPI_processed == 1;
     SPI_finish();
     if (!member) ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for tenant")));

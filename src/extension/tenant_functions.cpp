@@ -10,6 +10,7 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -40,11 +41,19 @@ Oid find_half_inside(Oid outer, Oid tenant_type) {
     return LookupFuncName(qualified_name(name), count + 1, types, false);
 }
 
-Oid role_of(Datum tenant) {
+Datum field_of(Datum tenant, const char* field) {
     bool missing = false;
-    const Datum role = GetAttributeByName(DatumGetHeapTupleHeader(tenant), "role", &missing);
-    if (missing) elog(ERROR, "tenant has no role");
-    return DatumGetObjectId(role);
+    const Datum value = GetAttributeByName(DatumGetHeapTupleHeader(tenant), field, &missing);
+    if (missing) elog(ERROR, "tenant has no %s", field);
+    return value;
+}
+
+// Who may only read calls nothing that writes: as the tenant's role it would be allowed.
+void require_access(Datum tenant, Oid function) {
+    if (func_volatile(function) != PROVOLATILE_VOLATILE) return;
+    if (strcmp(TextDatumGetCString(field_of(tenant, "access")), "operate") == 0) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for tenant"),
+                    errdetail("You may read the tenant, and not operate it.")));
 }
 
 // An error needs no restoring here: the end of the (sub)transaction does it.
@@ -76,6 +85,8 @@ Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
     const Oid resolver = LookupFuncName(qualified_name("tenant_of_caller"), 0, nullptr, false);
     const Datum tenant = OidFunctionCall0(resolver);
 
+    require_access(tenant, fcinfo->flinfo->fn_oid);
+
     FmgrInfo function;
     fmgr_info(find_half_inside(fcinfo->flinfo->fn_oid, get_func_rettype(resolver)), &function);
     LOCAL_FCINFO(call, FUNC_MAX_ARGS);
@@ -84,7 +95,7 @@ Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
     call->args[0] = {.value = tenant, .isnull = false};
     for (int i = 0; i < fcinfo->nargs; ++i)
         call->args[i + 1] = fcinfo->args[i];
-    const Datum result = call_as(role_of(tenant), call);
+    const Datum result = call_as(DatumGetObjectId(field_of(tenant, "role")), call);
     fcinfo->isnull = call->isnull;
     return result;
 }

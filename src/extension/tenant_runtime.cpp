@@ -283,7 +283,7 @@ void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core:
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
     const auto collected_at = std::chrono::system_clock::now();
     core::PollRecord record;
-    record.server_key = runtime.target.server_key;
+    record.server_id = runtime.target.server_id;
     record.collected_at = core::utc_text(collected_at);
     record.started_at = core::utc_text(job.started_at);
     record.next_due_at =

@@ -195,7 +195,7 @@ sub snapshots_of
 {
     my ($node, $database, $tenant, $server) = @_;
     return $node->safe_psql($database,
-        "SELECT count(*) FROM tenant_$tenant.server_snapshots AS p JOIN tenant_$tenant.servers AS s USING (server_key) WHERE s.name = '$server'");
+        "SELECT count(*) FROM tenant_$tenant.server_snapshots AS p JOIN tenant_$tenant.servers AS s ON s.id = p.server_id WHERE s.name = '$server'");
 }
 
 # A server tree in which another program stands where the collector finds vitals_prober; returns its install_path. The

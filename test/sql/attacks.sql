@@ -97,9 +97,9 @@ DROP TRIGGER late ON tenant_mallory.collection_config;
 TRUNCATE tenant_mallory.loot;
 ALTER TABLE tenant_mallory.servers RENAME TO real_servers;
 CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers WHERE tenant_mallory.attack('view of servers');
-ALTER TABLE tenant_mallory.server_latest RENAME TO real_latest;
+ALTER VIEW tenant_mallory.server_latest RENAME TO real_latest;
 CREATE VIEW tenant_mallory.server_latest AS SELECT * FROM tenant_mallory.real_latest WHERE tenant_mallory.attack('view of latest')
-    UNION ALL SELECT 1, 1, now()::timestamptz(3), CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END;
+    UNION ALL SELECT gen_random_uuid(), gen_random_uuid(), '', CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END, now();
 CREATE RULE attack AS ON INSERT TO tenant_mallory.collection_state DO ALSO SELECT tenant_mallory.attack('rule');
 RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM vitals.latest_metrics;
@@ -112,7 +112,7 @@ SELECT * FROM pg_temp.spoils();
 -- ---- types with functions of the tenant's own
 CREATE DOMAIN tenant_mallory.trap AS text CHECK (tenant_mallory.attack('domain'));
 DROP VIEW tenant_mallory.servers;
-CREATE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+CREATE VIEW tenant_mallory.servers AS SELECT id, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
     FROM tenant_mallory.real_servers;
 RESET SESSION AUTHORIZATION;
 SELECT c.server FROM vitals.collection_status AS c;
@@ -120,7 +120,7 @@ SELECT vitals.find_server('bait') IS NOT NULL AS found;
 
 -- ---- endless: the caller can cancel it
 SET SESSION AUTHORIZATION tenant_mallory;
-CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
     FROM tenant_mallory.real_servers WHERE pg_sleep(600) IS NOT NULL;
 RESET SESSION AUTHORIZATION;
 SET statement_timeout = '100ms';

@@ -92,7 +92,7 @@ DROP EXTENSION pg_vitals;
 DROP EXTENSION pg_vitals CASCADE;
 SELECT to_regclass('of_a_user') AS view, to_regnamespace('vitals') AS schema;
 -- What a tenant collected is the tenant's.
-SELECT count(*) AS tables_of_the_tenant FROM pg_tables WHERE schemaname = 'tenant_install' AND tablename !~ '_p[0-9]{6}$';
+SELECT count(*) AS tables_of_the_tenant FROM pg_tables WHERE schemaname = 'tenant_install' AND tablename !~ '_p[0-9]{8}$';
 DROP SCHEMA tenant_install CASCADE;
 DROP OWNED BY tenant_install;
 DROP ROLE tenant_install;

@@ -92,23 +92,23 @@ SELECT vitals.request_check((SELECT t.tenant_key FROM vitals.tenants AS t), :'id
 -- All of them 42501 (permission denied).
 \set VERBOSITY sqlstate
 -- ---- the halves that do the work, called with a forged tenant: no more than the caller's own rights
-SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret');
-SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()));
-SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()));
-SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret', 'ann', 'x');
-SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret', 30, true, NULL);
-SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()),
+SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret');
+SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'));
+SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'));
+SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret', 'ann', 'x');
+SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret', 30, true, NULL);
+SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'),
     gen_random_uuid(), 'x', 'x', 1, 'mssql', NULL, NULL, '{}', NULL);
-SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), '{x}');
+SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), '{x}');
 
 -- ---- what the collector calls
 SELECT vitals.ensure_partition('tenant_iso_b', '2020-01-15');
 SELECT vitals.ensure_partition('public', '2020-01-15');
-SELECT vitals.store_polls('tenant_iso_b', '[]');
-SELECT vitals.store_rows('tenant_iso_b', '[]');
+SELECT vitals.store_polls('tenant_iso_b', '{"sets": [], "polls": []}');
+SELECT vitals.store_rows('tenant_iso_b', '{"sets": [], "polls": []}');
 SELECT vitals.maintain_tenant('tenant_iso_b');
 SELECT vitals.maintain_tenant('tenant_iso_a');
-SELECT vitals.create_tenant_relations('tenant_iso_a', 'tenant_iso_a');
+SELECT vitals.create_tenant_relations('tenant_iso_a', 'tenant_iso_a', 30, 'month');
 SELECT vitals.grant_tenant_functions('regress_iso_ann');
 SELECT vitals.approve_server(:'id_of_b', :key_of_b, 'local');
 
