@@ -6,10 +6,12 @@ CREATE TABLE vitals.tenant_registry (
     name text NOT NULL UNIQUE CHECK (name ~ '^[a-z][a-z0-9_]{0,47}$'),
     schema_name name NOT NULL UNIQUE,
     role regrole NOT NULL,
+    role_made boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE vitals.tenant_registry IS 'One row per tenant. Users see their own through vitals.tenants.';
+COMMENT ON COLUMN vitals.tenant_registry.role_made IS 'Whether the role was made with the tenant, and goes with it.';
 SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_registry_tenant_key_seq', '');
 
@@ -101,8 +103,8 @@ LANGUAGE sql IMMUTABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
-             drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, grant_reading, approve_server, set_tenant_status,
-             find_tenant}'::name[]
+             drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
+             find_tenant, check_tenant_access}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS
 'Names of the functions that are not granted to tenants: they act on tenants from outside.';

@@ -83,7 +83,7 @@ $$;
 COMMENT ON FUNCTION vitals.ensure_partition(name, timestamptz) IS
 'Makes the partition of tenant_schema.server_snapshots that holds the given time, if it is missing; returns whether it was.';
 
-CREATE FUNCTION vitals.ensure_partitions_ahead(tenant_schema name) RETURNS integer
+CREATE FUNCTION vitals.ensure_partitions_ahead(tenant_schema name, most integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -93,6 +93,7 @@ DECLARE
 BEGIN
     FOR ahead IN 0..2 LOOP
         made := made + vitals.ensure_partition(tenant_schema, at)::integer;
+        EXIT WHEN made >= most;
         SELECT p.upper_bound INTO at FROM vitals.partitions_of(tenant_schema) AS p
         WHERE at >= coalesce(p.lower_bound, '-infinity') AND at < coalesce(p.upper_bound, 'infinity');
         EXIT WHEN at IS NULL;
@@ -100,5 +101,88 @@ BEGIN
     RETURN made;
 END
 $$;
-COMMENT ON FUNCTION vitals.ensure_partitions_ahead(name) IS
-'Makes the partition for now and the two that follow, where they are missing; returns how many were.';
+COMMENT ON FUNCTION vitals.ensure_partitions_ahead(name, integer) IS
+'Makes the partition for now and the two that follow, where they are missing, but no more than most of them; returns how many it made.';
+
+CREATE FUNCTION vitals.retention_of(tenant_schema name) RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    days integer;
+BEGIN
+    EXECUTE format('SELECT max(s.retention_days) FROM %I.settings AS s', tenant_schema) INTO days;
+    RETURN CASE WHEN days IS NULL THEN 30 WHEN days < 1 THEN 1 WHEN days > 3650 THEN 3650 ELSE days END;
+END
+$$;
+COMMENT ON FUNCTION vitals.retention_of(name) IS
+'How many days a tenant keeps: within 1..3650, and 30 where settings, which the owner may write, have no row.';
+
+CREATE FUNCTION vitals.partition_step(tenant_schema name) RETURNS text
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '500ms'
+AS $$
+DECLARE
+    expired_at constant timestamptz := now() - vitals.retention_of(tenant_schema) * interval '1 day';
+    width constant interval := ('1 ' || vitals.partition_width_of(tenant_schema))::interval;
+    part record;
+    is_empty boolean;
+BEGIN
+    FOR part IN SELECT * FROM vitals.partitions_of(tenant_schema) AS p WHERE p.upper_bound <= expired_at LIMIT 1 LOOP
+        EXECUTE format('DROP TABLE %s', part.partition);
+        RETURN format('dropped %s', part.partition);
+    END LOOP;
+    -- Made ahead for a width that is no longer wanted. What it would hold, narrower ones will.
+    FOR part IN
+        SELECT * FROM vitals.partitions_of(tenant_schema) AS p
+        WHERE p.lower_bound > now()
+            AND p.upper_bound AT TIME ZONE 'UTC' > p.lower_bound AT TIME ZONE 'UTC' + width
+    LOOP
+        EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', part.partition);
+        EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', part.partition) INTO is_empty;
+        IF is_empty THEN
+            EXECUTE format('DROP TABLE %s', part.partition);
+            RETURN format('dropped %s', part.partition);
+        END IF;
+    END LOOP;
+    IF vitals.ensure_partitions_ahead(tenant_schema, 1) > 0 THEN
+        RETURN 'made a partition';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION vitals.partition_step(name) IS
+'Does one thing that a tenant''s partitions need, and says what; NULL if there is nothing. The collector calls it until then, each time in a transaction of its own, so that no lock is held for longer than one change. Waits for a lock at most half a second.';
+
+CREATE FUNCTION vitals.retention_preview_in(tenant vitals.tenants, retention_days integer)
+RETURNS TABLE (partition text, since timestamptz, until timestamptz, collections bigint, bytes bigint, outcome text)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    expired_at timestamptz;
+BEGIN
+    PERFORM vitals.check_tenant_settings(retention_days, 'month');
+    expired_at := now() - retention_days * interval '1 day';
+    FOR partition, since, until IN
+        SELECT p.partition::text, p.lower_bound, p.upper_bound FROM vitals.partitions_of(tenant.schema_name) AS p
+        WHERE coalesce(p.lower_bound, '-infinity') < expired_at ORDER BY p.lower_bound NULLS FIRST
+    LOOP
+        EXECUTE format('SELECT count(*) FROM %s AS s WHERE s.collected_at < $1', partition) INTO collections USING expired_at;
+        bytes := pg_total_relation_size(partition::regclass);
+        outcome := CASE WHEN until <= expired_at THEN 'dropped' ELSE 'hidden' END;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION vitals.retention_preview_in(vitals.tenants, integer) IS
+'vitals.retention_preview as the tenant''s role.';
+
+CREATE FUNCTION vitals.retention_preview(retention_days integer)
+RETURNS TABLE (partition text, since timestamptz, until timestamptz, collections bigint, bytes bigint, outcome text)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.retention_preview(integer) IS
+'What a retention of so many days (1..3650) would take from the caller''s tenant: partitions, how many collections in them are older, and whether the whole partition would be dropped or those collections only hidden until it is. Changes nothing. Error: 22023 out of range.';

@@ -98,6 +98,15 @@ $$;
 COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
 'Brings latest_collections up to date with the snapshots given, for servers whose collections differ in their series or come out of order. Called by vitals.store_snapshots.';
 
+CREATE FUNCTION vitals.is_table(tenant_schema name, relation name) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', tenant_schema, relation)) AND c.relkind = 'r')
+$$;
+COMMENT ON FUNCTION vitals.is_table(name, name) IS
+'Whether a relation of a tenant is the table that it was made as, and not gone or a view of its owner''s.';
+
 -- health: also what says how the servers are, and not only the values.
 CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
@@ -140,7 +149,8 @@ DECLARE
                  last_error_class = excluded.last_error_class, last_error_number = excluded.last_error_number,
                  last_error = excluded.last_error, last_error_at = coalesce(excluded.last_error_at, st.last_error_at),
                  facts = coalesce(excluded.facts, st.facts)
-         ), free_server AS (
+         )$sql$;
+    server_sql constant text := $sql$, free_server AS (
              SELECT s.id FROM %1$I.servers AS s WHERE s.id IN (SELECT server_id FROM newest)
              FOR NO KEY UPDATE SKIP LOCKED
          ), server AS (
@@ -149,7 +159,8 @@ DECLARE
                  last_seen_at = CASE WHEN (n.p ->> 'collected')::boolean THEN n.collected_at ELSE s.last_seen_at END
              FROM newest AS n, free_server AS f
              WHERE s.id = n.server_id AND f.id = n.server_id
-         ), free_config AS (
+         )$sql$;
+    config_sql constant text := $sql$, free_config AS (
              SELECT c.server_id FROM %1$I.collection_config AS c
              WHERE c.server_id IN (SELECT server_id FROM newest WHERE (p ->> 'collected')::boolean)
              FOR NO KEY UPDATE SKIP LOCKED
@@ -237,7 +248,10 @@ BEGIN
              SET collected_at = excluded.collected_at, set_key = excluded.set_key,
                  connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
                  memory_percent = excluded.memory_percent, vals = excluded.vals
-         )$sql$ || CASE WHEN health THEN health_sql ELSE '' END || $sql$
+         )$sql$
+            || CASE WHEN health THEN health_sql ELSE '' END
+            || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
+            || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema)
         INTO ids, first_time, last_time, to_merge USING batch, most_sets;
@@ -313,7 +327,6 @@ AS $$
 DECLARE
     written_by_collector name;
 BEGIN
-    PERFORM vitals.ensure_partitions_ahead(tenant_schema);
     EXECUTE format(
         $sql$DELETE FROM %1$I.server_events AS e
          USING (SELECT event_key, row_number() OVER (PARTITION BY server_id ORDER BY event_key DESC) AS age
@@ -327,4 +340,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.maintain_tenant(name) IS
-'Keeps a tenant in order: partitions for this and the next two months (UTC), the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour.';
+'Keeps the rows of a tenant in order: the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour, after vitals.partition_step.';

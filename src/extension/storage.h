@@ -18,7 +18,8 @@ struct Stored {
 // Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long.
 Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records);
 
-// Partitions ahead, bounded history. Throws pg::ServerError.
-void maintain(const Tenant& tenant);
+// Partitions ahead, none of what is past retention, bounded history; each change of a partition in a transaction of its
+// own. False: there is more to do, which another call goes on with. Throws pg::ServerError.
+bool maintain(const Tenant& tenant);
 
 }  // namespace vitals::ext

@@ -32,6 +32,9 @@ constexpr auto least_retry = 5s;
 constexpr int retry_factor = 20;
 constexpr std::size_t most_waiting_records = 5000;
 constexpr auto maintenance_interval = 1h;
+constexpr auto maintenance_retry = 1min;
+// Hundreds of tenants are not all maintained in the collector's first second.
+constexpr int maintenance_spread = 60;
 constexpr auto lost_poll_delay = 500ms;
 // A target whose poll got lost twice in a row is likely the one that brings the prober down.
 constexpr int most_lost_in_a_row = 2;
@@ -79,8 +82,8 @@ Time retry_of_failure(Time started) {
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     : tenant_(std::move(tenant)),
       context_(context),
-      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }) {
-}
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }),
+      next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
@@ -354,9 +357,11 @@ void TenantRuntime::maintain_if_due(Time now) {
     if (now < next_maintenance_ || tenant_.owner_too_powerful) return;
     next_maintenance_ = now + maintenance_interval;
     try {
-        maintain(tenant_);
+        if (!maintain(tenant_)) next_maintenance_ = now;
         set_problem(Problem::maintaining, "");
     } catch (const std::exception& error) {
+        // Most often somebody reads for long what is to be dropped.
+        next_maintenance_ = std::max(now + maintenance_retry, retry_of_failure(now));
         set_problem(Problem::maintaining, std::string("could not keep partitions: ") + error.what());
     }
 }

@@ -2,7 +2,7 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET datestyle TO 'ISO';
-SELECT vitals.create_tenant('parts');
+SELECT vitals.create_tenant('parts', retention_days => 3650);
 CREATE VIEW partitions AS
 SELECT c.relname AS partition, pg_get_userbyid(c.relowner) AS owner, pg_get_expr(c.relpartbound, c.oid) AS bounds
 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid

@@ -3,7 +3,7 @@
 \set SHOW_CONTEXT never
 SET TIME ZONE 'UTC';
 SET datestyle TO 'ISO';
-SELECT vitals.create_tenant('store');
+SELECT vitals.create_tenant('store', retention_days => 3650);
 CREATE ROLE regress_storage_user IN ROLE tenant_store;
 SET SESSION AUTHORIZATION regress_storage_user;
 SELECT vitals.add_server('sql01', host => 'a') IS NOT NULL AS added;
