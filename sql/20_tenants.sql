@@ -36,10 +36,19 @@ COMMENT ON TABLE vitals.tenant_readers IS
 'Roles that vitals.grant_tenant lets read a tenant. Who may operate one is a member of the tenant''s role.';
 SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_readers', '');
 
+-- Of the running collector, so that no dump carries it.
+CREATE TABLE vitals.tenant_problems (
+    tenant_key integer PRIMARY KEY,
+    problem text NOT NULL
+);
+COMMENT ON TABLE vitals.tenant_problems IS 'What keeps the collector from serving a tenant; users see it in vitals.tenants.';
+
 CREATE VIEW vitals.tenants WITH (security_barrier) AS
 SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role, t.status, t.created_at,
-    CASE WHEN pg_catalog.pg_has_role(t.role, 'MEMBER') THEN 'operate' ELSE 'read' END AS access
+    CASE WHEN pg_catalog.pg_has_role(t.role, 'MEMBER') THEN 'operate' ELSE 'read' END AS access,
+    p.problem
 FROM vitals.tenant_registry AS t
+LEFT JOIN vitals.tenant_problems AS p USING (tenant_key)
 WHERE pg_catalog.pg_has_role(t.role, 'MEMBER')
     OR EXISTS (SELECT FROM vitals.tenant_readers AS r
                WHERE r.tenant_key = t.tenant_key AND pg_catalog.pg_has_role(r.role, 'MEMBER'));
@@ -52,6 +61,8 @@ COMMENT ON COLUMN vitals.tenants.role IS 'Owner of the schema; members of this r
 COMMENT ON COLUMN vitals.tenants.status IS 'active, or suspended: nothing is collected.';
 COMMENT ON COLUMN vitals.tenants.created_at IS 'When the tenant was made.';
 COMMENT ON COLUMN vitals.tenants.access IS 'What you may do with it: operate, or read.';
+COMMENT ON COLUMN vitals.tenants.problem IS
+'What keeps the collector from serving it, for example a table that is gone; NULL where nothing does. Other tenants are not affected.';
 
 CREATE FUNCTION vitals.tenant_of_caller() RETURNS vitals.tenants
 LANGUAGE plpgsql STABLE
@@ -104,7 +115,7 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
              drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
-             find_tenant, check_tenant_access}'::name[]
+             find_tenant, check_tenant_access, note_problem}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS
 'Names of the functions that are not granted to tenants: they act on tenants from outside.';

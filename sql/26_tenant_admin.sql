@@ -259,6 +259,7 @@ BEGIN
     END IF;
     LOCK TABLE vitals.tenant_registry IN SHARE ROW EXCLUSIVE MODE;
     DELETE FROM vitals.tenant_registry AS t WHERE t.tenant_key = tenant.tenant_key;
+    DELETE FROM vitals.tenant_problems AS p WHERE p.tenant_key = tenant.tenant_key;
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', tenant.schema_name);
     PERFORM vitals.notify_collector();
     -- Its role may have come to own or be granted something elsewhere; then it stays.

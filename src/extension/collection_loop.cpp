@@ -13,6 +13,7 @@
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 #include "extension/settings.h"
+#include "extension/storage.h"
 #include "extension/tenant_runtime.h"
 #include "extension/worker_process.h"
 #include "pg/boundary.h"
@@ -235,6 +236,7 @@ void CollectionLoop::wait() {
 void run_collection() {
     CollectionLoop loop;
     try {
+        forget_problems();
         while (!collection_must_return())
             loop.turn();
     } catch (const pg::ServerError&) {

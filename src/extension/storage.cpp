@@ -42,4 +42,16 @@ bool maintain(const Tenant& tenant) {
     return false;
 }
 
+void note_problem(int tenant_key, const std::string& problem) {
+    pg::Transaction transaction("noting a problem");
+    pg::query("SELECT vitals.note_problem($1::integer, $2)", {std::to_string(tenant_key), problem});
+    transaction.commit();
+}
+
+void forget_problems() {
+    pg::Transaction transaction("noting a problem");
+    pg::query("SELECT vitals.note_problem(NULL, NULL)");
+    transaction.commit();
+}
+
 }  // namespace vitals::ext

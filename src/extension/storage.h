@@ -22,4 +22,9 @@ Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records)
 // own. False: there is more to do, which another call goes on with. Throws pg::ServerError.
 bool maintain(const Tenant& tenant);
 
+// What vitals.tenants shows as the tenant's problem; empty: none. Throws pg::ServerError.
+void note_problem(int tenant_key, const std::string& problem);
+// None of any tenant: of what an earlier collector met, nothing is known. Throws pg::ServerError.
+void forget_problems();
+
 }  // namespace vitals::ext

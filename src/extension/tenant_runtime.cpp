@@ -372,6 +372,7 @@ void TenantRuntime::set_problem(Problem problem, const std::string& error) {
     // Tables and functions that were dropped with the extension are nobody's problem: the collection is about to end.
     if (!error.empty() && extension_has_changed()) return;
     before = error;
+    show_problems();
     if (error.empty()) {
         pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" works again");
         return;
@@ -379,6 +380,21 @@ void TenantRuntime::set_problem(Problem problem, const std::string& error) {
     const std::string message = "tenant \"" + tenant_.name + "\" has a problem";
     pg::write_log(pg::LogLevel::warning, message, error, "The other tenants are not affected.");
     publish_error(message + ": " + error);
+}
+
+// To the tenant's users. That it failed is no reason to stop.
+void TenantRuntime::show_problems() const {
+    std::string shown;
+    for (const auto& [problem, error] : problems_) {
+        if (!shown.empty() && !error.empty()) shown += "; ";
+        shown += error;
+    }
+    try {
+        note_problem(tenant_.key, shown);
+    } catch (const pg::ServerError& error) {
+        pg::write_log(pg::LogLevel::warning, "could not note a problem of tenant \"" + tenant_.name + "\"",
+                      error.what());
+    }
 }
 
 Time TenantRuntime::next_event(bool room, Time now) const {

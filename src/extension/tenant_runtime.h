@@ -93,6 +93,7 @@ class TenantRuntime {
     [[nodiscard]] bool batch_complete(Time now) const;
     // Empty: there is none any more. Logged once per change.
     void set_problem(Problem problem, const std::string& error);
+    void show_problems() const;
     void drop_excess_records();
     [[nodiscard]] std::size_t suspects_in_flight() const;
 

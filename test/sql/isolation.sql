@@ -92,14 +92,14 @@ SELECT vitals.request_check((SELECT t.tenant_key FROM vitals.tenants AS t), :'id
 -- All of them 42501 (permission denied).
 \set VERBOSITY sqlstate
 -- ---- the halves that do the work, called with a forged tenant: no more than the caller's own rights
-SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret');
-SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'));
-SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'));
-SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret', 'ann', 'x');
-SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), 'secret', 30, true, NULL);
-SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'),
+SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret');
+SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 'ann', 'x');
+SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 30, true, NULL);
+SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL),
     gen_random_uuid(), 'x', 'x', 1, 'mssql', NULL, NULL, '{}', NULL);
-SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate'), '{x}');
+SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), '{x}');
 
 -- ---- what the collector calls
 SELECT vitals.ensure_partition('tenant_iso_b', '2020-01-15');
