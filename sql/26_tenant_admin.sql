@@ -43,6 +43,13 @@ BEGIN
             DETAIL = format('Got %s.', coalesce(quote_literal(left(name, 100)), 'NULL')),
             HINT = 'A name is a lower-case letter, followed by up to 47 lower-case letters, digits and underscores.';
     END IF;
+    IF name ~ '^(tenant|pg)_' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'reserved tenant name',
+            DETAIL = format('Got %L.', name),
+            HINT = 'A name does not begin with tenant_ or pg_; the schema is called tenant_<name> anyway.';
+    END IF;
     PERFORM vitals.check_tenant_settings(retention_days, partition_width);
     -- One at a time: the grants of two would collide in the catalogs.
     LOCK TABLE vitals.tenant_registry IN SHARE ROW EXCLUSIVE MODE;
