@@ -64,6 +64,8 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_vitals.cont
 MODULE_big = pg_vitals
 CORE_OBJS := $(call objects_of,$(CORE_SOURCES))
 OBJS := $(CORE_OBJS) $(call objects_of,$(PG_SOURCES) $(EXTENSION_SOURCES))
+# Upgrade scripts, and the install scripts of the versions that they start from.
+DATA = $(UPGRADE_SCRIPTS)
 DATA_built = sql/pg_vitals--$(EXTVERSION).sql
 
 # A program and not a module, so PGXS, which makes one of both, does not build it. It runs beside the server and not in

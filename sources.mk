@@ -39,6 +39,8 @@ SQL_PARTS += sql/55_reading.sql
 SQL_PARTS += sql/60_test_connection.sql
 SQL_PARTS += sql/70_collector.sql
 SQL_PARTS += sql/80_worker.sql
+SQL_PARTS += sql/85_installation.sql
+SQL_PARTS += sql/86_upgrade.sql
 SQL_PARTS += sql/90_grants.sql
 
 EXTENSION_SOURCES += src/extension/collection_loop.cpp
@@ -47,6 +49,7 @@ EXTENSION_SOURCES += src/extension/collector_report.cpp
 EXTENSION_SOURCES += src/extension/database_slots.cpp
 EXTENSION_SOURCES += src/extension/ddl_hook.cpp
 EXTENSION_SOURCES += src/extension/fleet.cpp
+EXTENSION_SOURCES += src/extension/installation.cpp
 EXTENSION_SOURCES += src/extension/launcher.cpp
 EXTENSION_SOURCES += src/extension/module.cpp
 EXTENSION_SOURCES += src/extension/prober_process.cpp

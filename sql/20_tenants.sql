@@ -115,7 +115,8 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
              drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
-             find_tenant, check_tenant_access, note_problem}'::name[]
+             find_tenant, check_tenant_access, check_tenant_owner, enable, disable, run_as, mark_tenant_schema, upgrade_tenant,
+             attach_tenant, note_problem}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS
 'Names of the functions that are not granted to tenants: they act on tenants from outside.';
@@ -148,16 +149,19 @@ BEGIN
             DETAIL = 'All tenants'' roles become its members.',
             HINT = 'ALTER ROLE vitals_tenant NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS NOLOGIN';
     END IF;
-    EXECUTE format('GRANT vitals_tenant TO %s', tenant_role);
-    IF has_schema_privilege('vitals_tenant', 'vitals', 'USAGE') THEN
-        RETURN;
+    IF NOT pg_has_role(tenant_role, 'vitals_tenant', 'MEMBER') THEN
+        EXECUTE format('GRANT vitals_tenant TO %s', tenant_role);
     END IF;
 
-    GRANT USAGE ON SCHEMA vitals TO vitals_tenant;
+    -- What is missing: everything at first, little after an update of the extension.
+    IF NOT has_schema_privilege('vitals_tenant', 'vitals', 'USAGE') THEN
+        GRANT USAGE ON SCHEMA vitals TO vitals_tenant;
+    END IF;
     FOR function_name IN
         SELECT p.oid::regprocedure FROM pg_proc AS p
         WHERE p.pronamespace = 'vitals'::regnamespace
             AND p.proname <> ALL (vitals.administrative_functions())
+            AND NOT has_function_privilege('vitals_tenant', p.oid, 'EXECUTE')
     LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO vitals_tenant', function_name);
     END LOOP;
@@ -165,10 +169,11 @@ BEGIN
         SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
         UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass)
     LOOP
+        CONTINUE WHEN has_table_privilege('vitals_tenant', view_name, 'SELECT');
         EXECUTE format('GRANT SELECT ON %s TO vitals_tenant', view_name);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.grant_tenant_functions(regrole) IS
-'Lets a tenant''s role use the functions and views that act on the caller''s own tenant, as a member of the role vitals_tenant, which is made if it is missing. Called by vitals.create_tenant.';
+'Lets a tenant''s role use the functions and views that act on the caller''s own tenant, as a member of the role vitals_tenant, which is made if it is missing. Called for a tenant that is made, attached or upgraded, and by vitals.enable.';
 

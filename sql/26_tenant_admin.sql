@@ -24,6 +24,35 @@ $$;
 COMMENT ON FUNCTION vitals.check_tenant_settings(integer, text) IS
 'Raises 22023 unless a tenant may be kept so many days in partitions of that width.';
 
+CREATE FUNCTION vitals.check_tenant_owner(owner regrole) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF owner::oid < 16384
+        OR EXISTS (SELECT FROM pg_roles AS r
+                   WHERE pg_has_role(owner, r.oid, 'MEMBER')
+                       AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
+                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                                             'pg_write_server_files'))) THEN
+        -- The collector writes with the owner's rights, and everything the owner can do a tenant's trigger could do.
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tenant owner is too powerful',
+            DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.', owner),
+            HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
+    ELSIF NOT (SELECT r.rolinherit FROM pg_roles AS r WHERE r.oid = owner) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tenant owner does not inherit',
+            DETAIL = format('Role %s has NOINHERIT, so that it could not use the functions of its tenant.', owner),
+            HINT = format('ALTER ROLE %s INHERIT, or leave owner out and grant the role that is made for the tenant.', owner);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.check_tenant_owner(regrole) IS
+'Raises 22023 unless the role is one whose rights the collector may lend to a tenant''s triggers.';
+
 CREATE FUNCTION vitals.create_tenant(
     name text, owner regrole DEFAULT NULL, retention_days integer DEFAULT 30, partition_width text DEFAULT 'month'
 ) RETURNS name
@@ -76,30 +105,15 @@ BEGIN
         END IF;
         EXECUTE format('CREATE ROLE %I NOLOGIN', tenant_schema);
         owner := tenant_schema::regrole;
-    ELSIF owner::oid < 16384
-        OR EXISTS (SELECT FROM pg_roles AS r
-                   WHERE pg_has_role(owner, r.oid, 'MEMBER')
-                       AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
-                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
-                                             'pg_write_server_files'))) THEN
-        -- The collector writes with the owner's rights, and everything the owner can do a tenant's trigger could do.
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'tenant owner is too powerful',
-            DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.', owner),
-            HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
-    ELSIF NOT (SELECT r.rolinherit FROM pg_roles AS r WHERE r.oid = owner) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'tenant owner does not inherit',
-            DETAIL = format('Role %s has NOINHERIT, so that it could not use the functions of its tenant.', owner),
-            HINT = format('ALTER ROLE %s INHERIT, or leave owner out and grant the role that is made for the tenant.', owner);
+    ELSE
+        PERFORM vitals.check_tenant_owner(owner);
     END IF;
 
     EXECUTE format('CREATE SCHEMA %I AUTHORIZATION %s', tenant_schema, owner);
     INSERT INTO vitals.tenant_registry (name, schema_name, role, role_made) VALUES (name, tenant_schema, owner, role_made);
     PERFORM vitals.grant_tenant_functions(owner);
     PERFORM vitals.create_tenant_relations(tenant_schema, owner, retention_days, partition_width);
+    PERFORM vitals.mark_tenant_schema(tenant_schema, owner);
     PERFORM vitals.notify_collector();
     RETURN tenant_schema;
 END

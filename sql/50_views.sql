@@ -46,6 +46,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         $sql$SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, 'unknown'),
                 CASE WHEN c.enabled IS NOT TRUE THEN 'stopped'
+                     WHEN (SELECT p.paused FROM vitals.installation_status AS p) THEN 'paused'
                      WHEN NOT vitals.collector_running() THEN 'no collector'
                      WHEN st.next_due_at IS NULL THEN 'waiting'
                      WHEN st.next_due_at < clock_timestamp() - interval '10 seconds' THEN 'overdue'
@@ -83,7 +84,7 @@ COMMENT ON COLUMN vitals.collection_status.interval_seconds IS 'How often it is 
 COMMENT ON COLUMN vitals.collection_status.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
 COMMENT ON COLUMN vitals.collection_status.state IS
-'stopped: collection is off; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
+'stopped: collection is off; paused: it is on, but the database waits for vitals.enable(); no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
 COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is due; NULL while collection is off or before the first one.';
 COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
 COMMENT ON COLUMN vitals.collection_status.last_collected_at IS 'When something was read last.';

@@ -10,6 +10,7 @@
 
 #include "extension/collector.h"
 #include "extension/collector_report.h"
+#include "extension/installation.h"
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 #include "extension/settings.h"
@@ -42,8 +43,12 @@ class CollectionLoop {
     CollectionLoop(const CollectionLoop&) = delete;
     CollectionLoop& operator=(const CollectionLoop&) = delete;
 
+    // Whether vitals.enable() is needed: nothing can be collected.
+    [[nodiscard]] bool paused() const noexcept { return paused_; }
+
     void turn() {
         reload_if_due();
+        if (paused_) return;
         serve_requests();
         dispatch();
         for (auto& [key, tenant] : tenants_)
@@ -71,6 +76,7 @@ class CollectionLoop {
     std::uint64_t generation_ = 0;
     Time next_reload_{};
     Time earliest_reload_{};
+    bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
     int served_last_ = 0;       // the tenant that was given its turn first last time
     std::set<std::string> noted_;
@@ -142,6 +148,7 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
     std::string problem;
     try {
         auto tenants = load_tenants();
+        paused_ = tenants.empty() && !pause_reason().empty();
         if (!read_problem_.empty()) pg::write_log(pg::LogLevel::log, "tenants can be read again");
         read_problem_.clear();
         return tenants;
@@ -237,7 +244,7 @@ void run_collection() {
     CollectionLoop loop;
     try {
         forget_problems();
-        while (!collection_must_return())
+        while (!loop.paused() && !collection_must_return())
             loop.turn();
     } catch (const pg::ServerError&) {
         // DROP EXTENSION may commit between the look at the extension and the use of its tables: not a failure.

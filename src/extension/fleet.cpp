@@ -109,15 +109,17 @@ std::vector<Tenant> load_tenants() {
     const auto rows = pg::query(
         "SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role::pg_catalog.oid, r.rolsuper,"
         " (SELECT pg_catalog.string_agg(s.server_id || '/' || s.connector, ' ') FROM vitals.trusted_servers AS s"
-        "  WHERE s.tenant_key = t.tenant_key)"
+        "  WHERE s.tenant_key = t.tenant_key), t.version"
         " FROM vitals.tenant_registry AS t JOIN pg_catalog.pg_roles AS r ON r.oid = t.role"
-        " WHERE t.status = 'active' ORDER BY t.tenant_key");
+        " WHERE t.status = 'active' AND NOT (SELECT s.paused FROM vitals.installation_status AS s) ORDER BY "
+        "t.tenant_key");
     for (const auto& row : rows) {
         Tenant tenant{.key = number_of<int>(row.at(0)),
                       .id = row.at(1).value_or(""),
                       .name = row.at(2).value_or(""),
                       .schema = row.at(3).value_or(""),
                       .role = number_of<pg::RoleId>(row.at(4)),
+                      .version = row.at(7).value_or(""),
                       .owner_too_powerful = row.at(5) != pg::Cell{"f"},
                       .trusted_servers = {}};
         std::istringstream trusted(row.at(6).value_or(""));

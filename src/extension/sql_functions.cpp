@@ -4,6 +4,7 @@
 
 #include "extension/collector_report.h"
 #include "extension/database_slots.h"
+#include "extension/installation.h"
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 #include "extension/settings.h"
@@ -106,6 +107,7 @@ PG_FUNCTION_INFO_V1(vitals_require_collector);
 
 Datum vitals_require_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
     require_collector_possible();
+    require_enabled();
     PG_RETURN_VOID();
 }
 
@@ -138,6 +140,7 @@ Datum vitals_request_check(PG_FUNCTION_ARGS) {
     const int tenant_key = PG_GETARG_INT32(0);
     const int timeout_ms = Max(PG_GETARG_INT32(2), 1000);
     require_member_of_tenant(tenant_key);
+    require_enabled();
     char* answer = request_check(tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(answer)));
 }

@@ -10,6 +10,8 @@ namespace {
 
 // All other tenants wait meanwhile; the largest batch takes a fraction of a second.
 constexpr std::chrono::seconds time_limit{10};
+// Once per version; a change that takes longer is left to whoever calls vitals.upgrade_tenant.
+constexpr std::chrono::seconds upgrade_time_limit{60};
 // The others get their turn; the rest follows in the next.
 constexpr int most_steps = 8;
 
@@ -25,6 +27,13 @@ Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records)
     return {.stored = std::atoi(row.at(0).value_or("0").c_str()),
             .rejected = std::atoi(row.at(1).value_or("0").c_str()),
             .reason = row.at(2).value_or("")};
+}
+
+void upgrade(Tenant& tenant) {
+    pg::Transaction transaction("upgrading a tenant", 0, upgrade_time_limit);
+    pg::query("SELECT vitals.upgrade_tenant($1)", {tenant.name});
+    transaction.commit();
+    tenant.version = VITALS_VERSION;
 }
 
 bool maintain(const Tenant& tenant) {

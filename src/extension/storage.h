@@ -1,4 +1,4 @@
-// Writes what was polled: one transaction per tenant and batch, with the tenant's rights.
+// What a collector changes in a tenant's schema: in transactions of their own, with the tenant's rights.
 #pragma once
 
 #include <string>
@@ -17,6 +17,9 @@ struct Stored {
 
 // Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long.
 Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records);
+
+// Brings the tenant's relations to this module's version, with the tenant's rights. Throws pg::ServerError.
+void upgrade(Tenant& tenant);
 
 // Partitions ahead, none of what is past retention, bounded history; each change of a partition in a transaction of its
 // own. False: there is more to do, which another call goes on with. Throws pg::ServerError.

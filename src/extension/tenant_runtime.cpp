@@ -89,7 +89,7 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
     tenant_ = std::move(tenant);
     if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
-    if (now < read_not_before_) return;
+    if (now < read_not_before_ || !upgraded(now)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
         reconcile(load_targets(tenant_), now);
@@ -99,6 +99,23 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
         set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
+}
+
+// Relations of another version are not touched but to bring them up to date.
+bool TenantRuntime::upgraded(Time now) {
+    if (tenant_.version == VITALS_VERSION || tenant_.owner_too_powerful) return true;
+    const std::string before = tenant_.version;
+    try {
+        upgrade(tenant_);
+        set_problem(Problem::upgrading, "");
+        pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" was upgraded",
+                      "Its relations were of version " + before + " and are now of " + tenant_.version + ".");
+        return true;
+    } catch (const std::exception& error) {
+        read_not_before_ = retry_of_failure(now);
+        set_problem(Problem::upgrading, std::string("could not upgrade its relations: ") + error.what());
+        return false;
+    }
 }
 
 void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
@@ -354,7 +371,7 @@ void TenantRuntime::drop_excess_records() {
 }
 
 void TenantRuntime::maintain_if_due(Time now) {
-    if (now < next_maintenance_ || tenant_.owner_too_powerful) return;
+    if (now < next_maintenance_ || tenant_.owner_too_powerful || tenant_.version != VITALS_VERSION) return;
     next_maintenance_ = now + maintenance_interval;
     try {
         if (!maintain(tenant_)) next_maintenance_ = now;

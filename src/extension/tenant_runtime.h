@@ -62,7 +62,7 @@ class TenantRuntime {
 
   private:
     // What a tenant's owner may have broken in the tenant's schema.
-    enum class Problem { reading, storing, maintaining };
+    enum class Problem { upgrading, reading, storing, maintaining };
 
     struct TargetRuntime {
         Target target;
@@ -78,6 +78,7 @@ class TenantRuntime {
         std::chrono::system_clock::time_point started_at;
     };
 
+    [[nodiscard]] bool upgraded(Time now);
     void reconcile(std::vector<Target> targets, Time now);
     void add_target(Target target, Time now);
     void change_target(core::Schedule::Key key, Target target, Time now);
