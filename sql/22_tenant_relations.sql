@@ -93,7 +93,10 @@ BEGIN
             series_key integer NOT NULL,
             metric_type_id uuid NOT NULL,
             instance text NOT NULL,
+            json_before text NOT NULL DEFAULT '',
+            json_after text NOT NULL DEFAULT '',
             PRIMARY KEY (set_key, position))$sql$,
+        $sql$COMMENT ON COLUMN %1$I.set_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
         $sql$CREATE INDEX ix_set_members_metric_type ON %1$I.set_members (metric_type_id)$sql$,
         -- In this order no byte is lost to alignment.
         $sql$CREATE TABLE %1$I.server_snapshots (
@@ -151,7 +154,7 @@ DECLARE
 BEGIN
     FOREACH statement IN ARRAY ARRAY[
         $sql$CREATE OR REPLACE VIEW %1$I.metrics AS
-         SELECT md5(concat(n.id, m.series_key))::uuid AS id, n.server_id, m.metric_type_id,
+         SELECT encode(overlay(uuid_send(n.id) placing int4send(m.series_key) from 13), 'hex')::uuid AS id, n.server_id, m.metric_type_id,
                 n.vals[m.position]::numeric AS value, n.collected_at, m.instance
          FROM %1$I.server_snapshots AS n
          JOIN %1$I.set_members AS m USING (set_key)
@@ -164,14 +167,9 @@ BEGIN
             'What of the server was measured, for example a disk; empty for the server as a whole.'$sql$,
         $sql$CREATE OR REPLACE VIEW %1$I.metric_snapshots AS
          SELECT n.id, n.server_id, n.collected_at,
-                (SELECT coalesce(json_object_agg(o.name, o.value ORDER BY o.name), '{}')
-                 FROM (SELECT t.name,
-                              CASE WHEN bool_and(m.instance = '') THEN to_json(max(n.vals[m.position])::numeric)
-                                   ELSE json_object_agg(m.instance, n.vals[m.position]::numeric ORDER BY m.instance) END
-                              AS value
-                       FROM %1$I.set_members AS m JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id
-                       WHERE m.set_key = n.set_key
-                       GROUP BY t.name) AS o) AS metrics
+                (SELECT concat('{', string_agg(concat(m.json_before, coalesce(n.vals[m.position]::text, 'null'), m.json_after),
+                                               '' ORDER BY m.position), '}')::json
+                 FROM %1$I.set_members AS m WHERE m.set_key = n.set_key) AS metrics
          FROM %1$I.server_snapshots AS n
          WHERE n.set_key IS NOT NULL
              AND n.collected_at >= (SELECT now() - coalesce(max(s.retention_days), 30) * interval '1 day'
@@ -200,7 +198,17 @@ BEGIN
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER store INSTEAD OF INSERT ON %1$I.metrics
          FOR EACH ROW EXECUTE FUNCTION %1$I.insert_metric()$sql$,
-        $sql$REVOKE ALL ON FUNCTION %1$I.insert_metric() FROM PUBLIC$sql$]
+        $sql$REVOKE ALL ON FUNCTION %1$I.insert_metric() FROM PUBLIC$sql$,
+        $sql$CREATE OR REPLACE FUNCTION %1$I.rename_metric() RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO pg_catalog, pg_temp
+         AS 'BEGIN
+             PERFORM vitals.label_sets(tg_table_schema, ARRAY(SELECT k.set_key FROM %1$I.series_sets AS k));
+             RETURN NULL;
+         END'$sql$,
+        $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.rename_metric()$sql$,
+        $sql$REVOKE ALL ON FUNCTION %1$I.rename_metric() FROM PUBLIC$sql$]
     LOOP
         EXECUTE format(statement, tenant_schema);
     END LOOP;

@@ -35,6 +35,35 @@ END
 $$;
 COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
 
+-- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
+-- them: a tenth of the work of building objects.
+CREATE FUNCTION vitals.label_sets(tenant_schema name, set_keys integer[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        $sql$UPDATE %1$I.set_members AS m
+         SET json_before = l.json_before, json_after = l.json_after
+         FROM (SELECT m.set_key, m.position,
+                      concat(CASE WHEN m.position > 1 THEN ', ' END,
+                             CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
+                             CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
+                             CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
+                      CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
+               FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
+                            row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
+                     FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)
+                     WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
+               JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id) AS l
+         WHERE m.set_key = l.set_key AND m.position = l.position
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)$sql$, tenant_schema)
+        USING set_keys;
+END
+$$;
+COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
+'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
+
 -- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
 -- put together again, series by series.
 CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
@@ -118,6 +147,7 @@ DECLARE
     first_time timestamptz;
     last_time timestamptz;
     to_merge uuid[];
+    new_sets integer[];
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
@@ -187,13 +217,14 @@ BEGIN
              ORDER BY e.set_nr, s.series_key, v.position DESC
          ), variant AS MATERIALIZED (
              -- Once there are too many combinations of instances, new ones lose their instances.
-             SELECT set_nr, false AS plain, array_agg(series_key ORDER BY series_key) AS series_keys,
-                    array_agg(position ORDER BY series_key) AS positions, array_agg(scale ORDER BY series_key) AS scales,
-                    array_agg(CASE WHEN instance = '' THEN name ELSE '' END ORDER BY series_key) AS names
+             SELECT set_nr, false AS plain, array_agg(series_key ORDER BY name, instance) AS series_keys,
+                    array_agg(position ORDER BY name, instance) AS positions,
+                    array_agg(scale ORDER BY name, instance) AS scales,
+                    array_agg(CASE WHEN instance = '' THEN name ELSE '' END ORDER BY name, instance) AS names
              FROM wanted GROUP BY set_nr
              UNION ALL
-             SELECT set_nr, true, array_agg(series_key ORDER BY series_key), array_agg(position ORDER BY series_key),
-                    array_agg(scale ORDER BY series_key), array_agg(name ORDER BY series_key)
+             SELECT set_nr, true, array_agg(series_key ORDER BY name), array_agg(position ORDER BY name),
+                    array_agg(scale ORDER BY name), array_agg(name ORDER BY name)
              FROM wanted WHERE instance = '' AND (SELECT max(set_key) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
          ), hashed AS MATERIALIZED (
              SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
@@ -252,9 +283,13 @@ BEGIN
             || CASE WHEN health THEN health_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
-         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
+         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
+                (SELECT array_agg(set_key) FROM new_set)
          FROM stored$sql$, tenant_schema)
-        INTO ids, first_time, last_time, to_merge USING batch, most_sets;
+        INTO ids, first_time, last_time, to_merge, new_sets USING batch, most_sets;
+    IF new_sets IS NOT NULL THEN
+        PERFORM vitals.label_sets(tenant_schema, new_sets);
+    END IF;
     IF to_merge IS NOT NULL THEN
         PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, first_time, last_time);
     END IF;
@@ -323,6 +358,7 @@ COMMENT ON FUNCTION vitals.store_polls(name, jsonb) IS
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '500ms'
 AS $$
 DECLARE
     written_by_collector name;

@@ -51,7 +51,7 @@ BEGIN
             MESSAGE = 'tenant has too many series',
             DETAIL = format('%I.series takes no more instances of metrics.', tenant_schema);
     END IF;
-    id := md5(concat(snapshots[1], series_key))::uuid;
+    id := encode(overlay(uuid_send(snapshots[1]) placing int4send(series_key) from 13), 'hex')::uuid;
 END
 $$;
 COMMENT ON FUNCTION vitals.insert_metric(name, uuid, uuid, numeric, timestamptz, text) IS

@@ -371,7 +371,9 @@ void TenantRuntime::drop_excess_records() {
 }
 
 void TenantRuntime::maintain_if_due(Time now) {
-    if (now < next_maintenance_ || tenant_.owner_too_powerful || tenant_.version != VITALS_VERSION) return;
+    // What cannot be read, since it is damaged or locked, is not maintained either.
+    if (now < next_maintenance_ || now < read_not_before_) return;
+    if (tenant_.owner_too_powerful || tenant_.version != VITALS_VERSION) return;
     next_maintenance_ = now + maintenance_interval;
     try {
         if (!maintain(tenant_)) next_maintenance_ = now;

@@ -33,6 +33,19 @@ WHERE m.server_id = pg_temp.id_of('sql02') AND m.metric_type_id = pg_temp.type_o
 SELECT count(*) AS the_same FROM tenant_reading.metrics AS a JOIN tenant_reading.metrics AS b USING (id, server_id, metric_type_id, instance, collected_at, value);
 SELECT collected_at, metrics FROM tenant_reading.metric_snapshots WHERE server_id = pg_temp.id_of('sql01') AND collected_at >= '2026-03-01 12:08:00+00' ORDER BY 1;
 
+-- A metric that is renamed is called so in the past, too; what is in a name stays one.
+UPDATE tenant_reading.metric_types SET name = 'disk_usage' WHERE name = 'disk_percent';
+SELECT metrics FROM tenant_reading.metric_snapshots WHERE server_id = pg_temp.id_of('sql01') AND collected_at = '2026-03-01 12:09:00+00';
+UPDATE tenant_reading.metric_types SET name = 'disk_percent' WHERE name = 'disk_usage';
+BEGIN;
+SELECT p.stored, p.rejected FROM vitals.store_polls('tenant_reading', (
+    SELECT jsonb_build_object('sets', '[[["cpu_percent", "C:\\\"x\": {"], ["cpu_percent", ""], ["load1", ""]]]'::jsonb, 'polls', jsonb_build_array(jsonb_build_object(
+        'server_id', s.id, 'collected_at', '2026-03-05'::timestamptz, 'started_at', now(), 'next_due_at', now(), 'old_status', 'online', 'status', 'online',
+        'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0, 'vals', '{1,2,1e17}')))
+    FROM tenant_reading.servers AS s WHERE s.name = 'sql01')) AS p;
+SELECT metrics, (metrics ->> 'load1')::numeric AS load1 FROM tenant_reading.metric_snapshots WHERE collected_at = '2026-03-05';
+ROLLBACK;
+
 -- ---- filters reach the partitions and the index
 SELECT vitals.ensure_partition('tenant_reading', '2026-02-01'), vitals.ensure_partition('tenant_reading', '2026-04-01');
 SET enable_seqscan = off;
