@@ -78,6 +78,9 @@ BEGIN
     PERFORM vitals.mark_tenant_schema(tenant.schema_name, tenant.role);
     -- The update may have brought functions that the tenants' role has no right to yet.
     PERFORM vitals.grant_tenant_functions(tenant.role);
+    -- And the tenant's readers none to relations that are new.
+    PERFORM vitals.grant_tenant(tenant.name, r.role, 'read') FROM vitals.tenant_readers AS r
+    WHERE r.tenant_key = tenant.tenant_key AND EXISTS (SELECT FROM pg_roles AS p WHERE p.oid = r.role AND p.rolinherit);
     UPDATE vitals.tenant_registry AS t SET version = vitals.installed_version() WHERE t.tenant_key = tenant.tenant_key;
     RETURN vitals.installed_version();
 END

@@ -176,6 +176,15 @@ SELECT count(*) AS series FROM tenant_store.series;
 SELECT cardinality(vals) AS stored FROM tenant_store.server_snapshots WHERE collected_at = '2026-01-13 01:00:00+00';
 DELETE FROM tenant_store.series WHERE instance LIKE 'made up%' OR instance LIKE '% more';
 
+-- Neither do combinations of them: beyond a limit a new one is stored without instances, and known ones as ever.
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n;
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql01', '2026-01-13 02:00:00+00', '[["cpu_percent", 1], ["disk_percent", 2, "never seen"]]'),
+    pg_temp.poll('sql01', '2026-01-13 02:01:00+00', '[["disk_percent", 3, "never seen either"]]'),
+    pg_temp.poll('sql02', '2026-01-13 02:01:00+00', '[["cpu_percent", 4]]'));
+SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:00:00+00' AND collected_at < '2026-01-13 03:00:00+00';
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n);
+
 -- ---- texts are texts
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-14 00:00:00+00', '[["disk_percent", 1, "C:\\数据 ''; DROP TABLE x; --"]]', status => 'degraded',
     more => '{"error": {"class": "permission", "number": 297, "message": "ne peut pas; \"\\u001b[31m\" ''); DELETE FROM tenant_store.servers; --"}}'));

@@ -96,6 +96,15 @@ SELECT vitals.grant_tenant('adm', 'regress_admin_reader', 'operate');
 CREATE TABLE tenant_adm.mine (i integer);
 RESET SESSION AUTHORIZATION;
 
+-- What an upgrade adds can be read, too.
+SET SESSION AUTHORIZATION tenant_adm;
+CREATE TABLE tenant_adm.added (i integer);
+RESET SESSION AUTHORIZATION;
+SELECT vitals.upgrade_tenant('adm') = vitals.version() AS upgraded;
+SET SESSION AUTHORIZATION regress_admin_reader;
+SELECT count(*) FROM tenant_adm.added;
+RESET SESSION AUTHORIZATION;
+
 SET SESSION AUTHORIZATION regress_admin_operator;
 SELECT t.name, t.access FROM vitals.tenants AS t;
 SELECT c.interval_seconds FROM vitals.collection_config_put('sql01', interval_seconds => 30) AS c;
