@@ -30,8 +30,8 @@ is(sql("SELECT s.status, s.last_seen_at IS NOT NULL, s.last_error IS NULL, c.las
 cmp_ok(sql('SELECT count(DISTINCT metric_type_id) FROM tenant_one.metrics'), '>', 5, 'and what was read, as values');
 sql("SELECT vitals.suspend_tenant('one')");
 within($notice_limit, 'a suspended tenant is left alone', sub { tenants() eq '0' });
-sql("SELECT vitals.resume_tenant('one')");
 my $before = snapshots_of($node, 'app', 'one', 'here');
+sql("SELECT vitals.resume_tenant('one')");
 within($sample_limit, 'a resumed one is collected', sub { tenants() eq '1' && snapshots_of($node, 'app', 'one', 'here') > $before });
 
 # ---- direct changes by the owner
