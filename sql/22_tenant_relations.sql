@@ -115,15 +115,16 @@ BEGIN
         $sql$COMMENT ON TABLE %1$I.server_snapshots IS
             'One row per collection, also of those that failed. metrics and metric_snapshots show its values.'$sql$,
         $sql$COMMENT ON COLUMN %1$I.server_snapshots.vals IS 'Values of the series that series_sets lists under set_key.'$sql$,
-        -- The newest collection of each server, and the newest values of series that were not in it.
+        -- Which collection of each server is the newest, and the newest values of series that were not in it. Its other
+        -- values are in server_snapshots: to repeat them here would be a third of all that is written.
         $sql$CREATE TABLE %1$I.latest_collections (
             server_id uuid PRIMARY KEY,
             collected_at timestamptz(3) NOT NULL,
+            snapshot_id uuid NOT NULL,
             set_key integer NOT NULL,
             connection_count integer,
             cpu_percent numeric,
             memory_percent numeric,
-            vals double precision[] NOT NULL,
             older_series integer[],
             older_vals double precision[],
             older_times timestamptz[]) WITH (fillfactor = 50)$sql$,
@@ -177,15 +178,21 @@ BEGIN
         $sql$COMMENT ON VIEW %1$I.metric_snapshots IS
             'All values of a collection as one JSON object: a number, null where it was not known, or an object with one of these per instance.'$sql$,
         $sql$CREATE OR REPLACE VIEW %1$I.server_latest AS
-         SELECT l.server_id, m.metric_type_id, m.instance, l.vals[m.position]::numeric AS value, l.collected_at::timestamptz
-         FROM %1$I.latest_collections AS l JOIN %1$I.set_members AS m USING (set_key)
+         SELECT l.server_id, m.metric_type_id, m.instance, n.vals[m.position]::numeric AS value, l.collected_at::timestamptz
+         FROM %1$I.latest_collections AS l
+         -- The limit makes it a look-up per server, whatever the planner knows of the tables.
+         CROSS JOIN LATERAL (SELECT s.vals FROM %1$I.server_snapshots AS s
+                             WHERE s.server_id = l.server_id AND s.collected_at = l.collected_at AND s.id = l.snapshot_id
+                             LIMIT 1) AS n
+         JOIN %1$I.set_members AS m USING (set_key)
          UNION ALL
          SELECT l.server_id, r.metric_type_id, r.instance, o.value::numeric, o.collected_at
          FROM %1$I.latest_collections AS l
          CROSS JOIN unnest(l.older_series, l.older_vals, l.older_times) AS o (series_key, value, collected_at)
          JOIN %1$I.series AS r USING (series_key)
          WHERE l.older_series IS NOT NULL$sql$,
-        $sql$COMMENT ON VIEW %1$I.server_latest IS 'The newest value of every series of every server; NULL where it was not known.'$sql$,
+        $sql$COMMENT ON VIEW %1$I.server_latest IS
+            'The newest value of every series of every server; NULL where it was not known. Gone with its collection where a server is silent for longer than retention.'$sql$,
         $sql$CREATE OR REPLACE FUNCTION %1$I.insert_metric() RETURNS trigger
          LANGUAGE plpgsql
          SET search_path TO pg_catalog, pg_temp

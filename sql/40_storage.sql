@@ -74,12 +74,16 @@ AS $$
 BEGIN
     EXECUTE format(
         $sql$WITH candidate AS MATERIALIZED (
-             SELECT n.server_id, n.collected_at, n.set_key, n.vals, true AS is_new
+             SELECT n.server_id, n.collected_at, n.id AS snapshot_id, n.set_key, n.vals, true AS is_new
              FROM %1$I.server_snapshots AS n
              WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
              UNION ALL
-             SELECT l.server_id, l.collected_at, l.set_key, l.vals, false
-             FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
+             SELECT l.server_id, l.collected_at, l.snapshot_id, l.set_key, s.vals, false
+             FROM %1$I.latest_collections AS l
+             CROSS JOIN LATERAL (SELECT s.vals FROM %1$I.server_snapshots AS s
+                                 WHERE s.server_id = l.server_id AND s.collected_at = l.collected_at AND s.id = l.snapshot_id
+                                 LIMIT 1) AS s
+             WHERE l.server_id = ANY ($1)
          ), newest AS MATERIALIZED (
              SELECT DISTINCT ON (c.server_id) c.*, k.series_keys
              FROM candidate AS c JOIN %1$I.series_sets AS k USING (set_key)
@@ -111,15 +115,15 @@ BEGIN
              GROUP BY r.server_id
          )
          INSERT INTO %1$I.latest_collections AS l
-             (server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals, older_series, older_vals,
-              older_times)
-         SELECT n.server_id, n.collected_at, n.set_key, s.connection_count, s.cpu_percent, s.memory_percent, n.vals,
+             (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent, older_series,
+              older_vals, older_times)
+         SELECT n.server_id, n.collected_at, n.snapshot_id, n.set_key, s.connection_count, s.cpu_percent, s.memory_percent,
                 o.series, o.vals, o.times
          FROM newest AS n LEFT JOIN shown AS s USING (server_id) LEFT JOIN older AS o USING (server_id)
          ON CONFLICT (server_id) DO UPDATE
-         SET collected_at = excluded.collected_at, set_key = excluded.set_key, connection_count = excluded.connection_count,
-             cpu_percent = excluded.cpu_percent, memory_percent = excluded.memory_percent, vals = excluded.vals,
-             older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
+         SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
+             connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
+             memory_percent = excluded.memory_percent, older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
         tenant_schema)
         USING server_ids, snapshot_ids, since, until;
 END
@@ -158,27 +162,38 @@ DECLARE
          ), newest AS MATERIALIZED (
              SELECT DISTINCT ON (server_id) server_id, collected_at, p
              FROM poll ORDER BY server_id, nr DESC
-         ), state AS (
-             INSERT INTO %1$I.collection_state AS st
+         ), new_state AS MATERIALIZED (
+             SELECT server_id, p ->> 'status' AS status, collected_at AS status_since,
+                    (p ->> 'started_at')::timestamptz AS last_started_at,
+                    CASE WHEN (p ->> 'collected')::boolean THEN collected_at END AS last_collected_at,
+                    (p ->> 'next_due_at')::timestamptz AS next_due_at, (p ->> 'lag_ms')::double precision AS lag_ms,
+                    (p ->> 'duration_ms')::double precision AS duration_ms,
+                    (p ->> 'consecutive_failures')::integer AS consecutive_failures,
+                    p #>> '{error,class}' AS last_error_class, (p #>> '{error,number}')::integer AS last_error_number,
+                    p #>> '{error,message}' AS last_error, CASE WHEN p ? 'error' THEN collected_at END AS last_error_at,
+                    p -> 'facts' AS facts
+             FROM newest
+         ), state_of_known AS (
+             UPDATE %1$I.collection_state AS st
+             SET status = e.status,
+                 status_since = CASE WHEN st.status = e.status THEN st.status_since ELSE e.status_since END,
+                 last_started_at = e.last_started_at,
+                 last_collected_at = coalesce(e.last_collected_at, st.last_collected_at),
+                 next_due_at = e.next_due_at, lag_ms = e.lag_ms, duration_ms = e.duration_ms,
+                 consecutive_failures = e.consecutive_failures,
+                 last_error_class = e.last_error_class, last_error_number = e.last_error_number,
+                 last_error = e.last_error, last_error_at = coalesce(e.last_error_at, st.last_error_at),
+                 facts = coalesce(e.facts, st.facts)
+             FROM new_state AS e WHERE st.server_id = e.server_id
+             RETURNING st.server_id
+         ), state_of_new AS (
+             INSERT INTO %1$I.collection_state
                  (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
                   consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts)
-             SELECT server_id, p ->> 'status', collected_at, (p ->> 'started_at')::timestamptz,
-                    CASE WHEN (p ->> 'collected')::boolean THEN collected_at END,
-                    (p ->> 'next_due_at')::timestamptz, (p ->> 'lag_ms')::double precision,
-                    (p ->> 'duration_ms')::double precision, (p ->> 'consecutive_failures')::integer,
-                    p #>> '{error,class}', (p #>> '{error,number}')::integer, p #>> '{error,message}',
-                    CASE WHEN p ? 'error' THEN collected_at END, p -> 'facts'
-             FROM newest
-             ON CONFLICT (server_id) DO UPDATE
-             SET status = excluded.status,
-                 status_since = CASE WHEN st.status = excluded.status THEN st.status_since ELSE excluded.status_since END,
-                 last_started_at = excluded.last_started_at,
-                 last_collected_at = coalesce(excluded.last_collected_at, st.last_collected_at),
-                 next_due_at = excluded.next_due_at, lag_ms = excluded.lag_ms, duration_ms = excluded.duration_ms,
-                 consecutive_failures = excluded.consecutive_failures,
-                 last_error_class = excluded.last_error_class, last_error_number = excluded.last_error_number,
-                 last_error = excluded.last_error, last_error_at = coalesce(excluded.last_error_at, st.last_error_at),
-                 facts = coalesce(excluded.facts, st.facts)
+             SELECT server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
+                    consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts
+             FROM new_state WHERE server_id NOT IN (SELECT server_id FROM state_of_known)
+             ON CONFLICT DO NOTHING
          )$sql$;
     server_sql constant text := $sql$, free_server AS (
              SELECT s.id FROM %1$I.servers AS s WHERE s.id IN (SELECT server_id FROM newest)
@@ -260,25 +275,34 @@ BEGIN
                     round((p ->> 'duration_ms')::numeric)::integer, vals[connections]::integer, p ->> 'status',
                     vals[cpu]::numeric, vals[memory]::numeric, vals
              FROM vector ORDER BY nr
-             RETURNING id, server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals
+             RETURNING id, server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent
          ), to_merge AS MATERIALIZED (
              SELECT n.server_id
              FROM stored AS n LEFT JOIN %1$I.latest_collections AS l USING (server_id)
              WHERE n.set_key IS NOT NULL
              GROUP BY n.server_id
              HAVING count(DISTINCT n.set_key) > 1 OR bool_or(l.set_key <> n.set_key OR l.collected_at > n.collected_at)
-         ), latest AS (
-             INSERT INTO %1$I.latest_collections AS l
-                 (server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent, vals)
-             SELECT DISTINCT ON (n.server_id) n.server_id, n.collected_at, n.set_key, n.connection_count, n.cpu_percent,
-                    n.memory_percent, n.vals
+         ), latest AS MATERIALIZED (
+             SELECT DISTINCT ON (n.server_id) n.*
              FROM stored AS n
              WHERE n.set_key IS NOT NULL AND n.server_id NOT IN (SELECT server_id FROM to_merge)
              ORDER BY n.server_id, n.collected_at DESC
+         ), latest_of_known AS (
+             -- Most are known, and an update logs less than an insert that finds a conflict.
+             UPDATE %1$I.latest_collections AS l
+             SET collected_at = n.collected_at, snapshot_id = n.id, set_key = n.set_key,
+                 connection_count = n.connection_count, cpu_percent = n.cpu_percent, memory_percent = n.memory_percent
+             FROM latest AS n WHERE l.server_id = n.server_id
+             RETURNING l.server_id
+         ), latest_of_new AS (
+             INSERT INTO %1$I.latest_collections AS l
+                 (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
+             SELECT server_id, collected_at, id, set_key, connection_count, cpu_percent, memory_percent
+             FROM latest WHERE server_id NOT IN (SELECT server_id FROM latest_of_known)
              ON CONFLICT (server_id) DO UPDATE
-             SET collected_at = excluded.collected_at, set_key = excluded.set_key,
+             SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
                  connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
-                 memory_percent = excluded.memory_percent, vals = excluded.vals
+                 memory_percent = excluded.memory_percent
          )$sql$
             || CASE WHEN health THEN health_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
