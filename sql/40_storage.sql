@@ -152,6 +152,8 @@ DECLARE
     last_time timestamptz;
     to_merge uuid[];
     new_sets integer[];
+    -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
+    if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
@@ -287,18 +289,19 @@ BEGIN
              FROM stored AS n
              WHERE n.set_key IS NOT NULL AND n.server_id NOT IN (SELECT server_id FROM to_merge)
              ORDER BY n.server_id, n.collected_at DESC
+         ), free_latest AS (
+             SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id IN (SELECT server_id FROM latest)
+             FOR NO KEY UPDATE %2$s
          ), latest_of_known AS (
-             -- Most are known, and an update logs less than an insert that finds a conflict.
              UPDATE %1$I.latest_collections AS l
              SET collected_at = n.collected_at, snapshot_id = n.id, set_key = n.set_key,
                  connection_count = n.connection_count, cpu_percent = n.cpu_percent, memory_percent = n.memory_percent
-             FROM latest AS n WHERE l.server_id = n.server_id
-             RETURNING l.server_id
+             FROM latest AS n, free_latest AS f WHERE l.server_id = n.server_id AND f.server_id = n.server_id
          ), latest_of_new AS (
              INSERT INTO %1$I.latest_collections AS l
                  (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
              SELECT server_id, collected_at, id, set_key, connection_count, cpu_percent, memory_percent
-             FROM latest WHERE server_id NOT IN (SELECT server_id FROM latest_of_known)
+             FROM latest WHERE server_id NOT IN (SELECT l.server_id FROM %1$I.latest_collections AS l)
              ON CONFLICT (server_id) DO UPDATE
              SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
                  connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
@@ -309,10 +312,21 @@ BEGIN
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
                 (SELECT array_agg(set_key) FROM new_set)
-         FROM stored$sql$, tenant_schema)
+         FROM stored$sql$, tenant_schema, if_locked)
         INTO ids, first_time, last_time, to_merge, new_sets USING batch, most_sets;
     IF new_sets IS NOT NULL THEN
         PERFORM vitals.label_sets(tenant_schema, new_sets);
+    END IF;
+    IF to_merge IS NOT NULL AND health THEN
+        EXECUTE format(
+            $sql$WITH free AS MATERIALIZED (
+                 SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
+                 FOR NO KEY UPDATE SKIP LOCKED
+             )
+             SELECT array_agg(m.id) FROM unnest($1) AS m (id)
+             WHERE m.id IN (SELECT server_id FROM free)
+                 OR NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = m.id)$sql$, tenant_schema)
+            INTO to_merge USING to_merge;
     END IF;
     IF to_merge IS NOT NULL THEN
         PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, first_time, last_time);
