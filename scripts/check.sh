@@ -169,7 +169,7 @@ need_simulator() {
 # The simulator with clients that are not ours.
 kind_clients() {
     need_simulator || return
-    run_tap clients 1 with_server "test/tds_server/clients/run.sh $PWD/.build/test/tds_server"
+    run_tap clients 1 as_user "test/tds_server/clients/run.sh $PWD/.build/test/tds_server"
 }
 
 kind_regress() {

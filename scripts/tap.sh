@@ -4,21 +4,22 @@
 tap_number=0
 tap_failed=0
 
-# tap_check NAME COMMAND…: what the command says on standard error is a finding as well.
+# tap_check NAME COMMAND…: what the command says on standard error is a finding as well. The command may be a function,
+# which sees the variables of this one: hence the prefix.
 tap_check() {
-    local name=$1 findings
+    local name=$1 tap_findings
     shift
     # A grep without matches is no failure.
-    findings=$("$@" 2>&1) || true
+    tap_findings=$("$@" 2>&1) || true
     tap_number=$((tap_number + 1))
-    if [ -z "$findings" ]; then
+    if [ -z "$tap_findings" ]; then
         printf 'ok %d - %s\n' "$tap_number" "$name"
         return
     fi
     tap_failed=1
     printf 'not ok %d - %s\n' "$tap_number" "$name"
     # Not to standard output: a harness does not show what is there.
-    printf '%s\n' "$findings" | sed 's/^/# /' >&2
+    printf '%s\n' "$tap_findings" | sed 's/^/# /' >&2
 }
 
 # tap_skip NAME REASON.

@@ -1,5 +1,7 @@
 #include "core/line_buffer.h"
 
+#include <string.h>
+
 #include "core/wire.h"
 
 namespace vitals::core {
@@ -21,6 +23,8 @@ std::optional<std::string> LineBuffer::next() {
     if (newline == std::string::npos) return std::nullopt;
 
     std::string line = buffer_.substr(start_, newline - start_);
+    // Lines may carry passwords: what was handed on does not stay.
+    explicit_bzero(buffer_.data() + start_, line.size());
     start_ = scanned_ = newline + 1;
     return line;
 }

@@ -1,6 +1,7 @@
 #include "core/target_config.h"
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace vitals::core {
 
@@ -9,11 +10,17 @@ Options options_from_json(std::string_view text) {
     const auto json = nlohmann::json::parse(text, nullptr, false);
     if (!json.is_object()) return options;
     for (const auto& [key, value] : json.items()) {
+        std::string text_of_value;
         if (value.is_string()) {
-            options[key] = value.get<std::string>();
+            text_of_value = value.get<std::string>();
         } else if (value.is_boolean() || value.is_number()) {
-            options[key] = value.dump();
+            text_of_value = value.dump();
+        } else {
+            continue;
         }
+        // What a prober would refuse as a job must not become one.
+        if (key.size() > max_metric_name || text_of_value.size() > max_text || options.size() == max_options) continue;
+        options[key] = std::move(text_of_value);
     }
     return options;
 }
@@ -24,7 +31,8 @@ std::vector<std::string> metrics_from_json(std::string_view text) {
     if (json.is_array()) {
         for (const auto& element : json) {
             if (element == "*") return {};
-            if (element.is_string()) metrics.push_back(element.get<std::string>());
+            if (!element.is_string() || metrics.size() == max_values) continue;
+            if (const auto name = element.get<std::string>(); name.size() <= max_metric_name) metrics.push_back(name);
         }
     }
     // To a prober an empty list means everything.

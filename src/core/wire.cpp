@@ -148,12 +148,21 @@ class Fields {
     std::size_t seen_ = 0;
 };
 
-std::string text_of(const Json& json, std::size_t limit) {
+const std::string& checked_text(const Json& json, std::size_t limit) {
     require(json.is_string(), "a text is expected");
     const auto& text = json.get_ref<const std::string&>();
     require(text.size() <= limit, "a text is too long");
     require(text.find('\0') == std::string::npos, "a text contains NUL");
     return text;
+}
+
+std::string text_of(const Json& json, std::size_t limit) {
+    return checked_text(json, limit);
+}
+
+// Without a copy on the way that nobody wipes.
+Secret secret_of(const Json& json, std::size_t limit) {
+    return Secret(checked_text(json, limit));
 }
 
 // Of a report: encode() leaves no control character in any, and they would break lines of the log.
@@ -194,7 +203,7 @@ const Json& array_of(const Json& json, std::size_t least, std::size_t most) {
 }
 
 std::map<std::string, std::string> text_map_of(const Json& json) {
-    require(json.is_object() && json.size() <= max_checks, "a small object is expected");
+    require(json.is_object() && json.size() <= max_options, "a small object is expected");
     std::map<std::string, std::string> map;
     for (const auto& [key, value] : json.items()) {
         require(key.size() <= max_metric_name && key.find('\0') == std::string::npos, "a key is too long");
@@ -310,7 +319,7 @@ Job parse_job(Fields& fields) {
     if (const Json* host = fields.find("host")) job.host = text_of(*host, max_text);
     if (const Json* port = fields.find("port")) job.port = integer_of<std::uint16_t>(*port, 0, 65535);
     if (const Json* username = fields.find("username")) job.username = text_of(*username, max_text);
-    if (const Json* password = fields.find("password")) job.password = Secret(text_of(*password, max_text));
+    if (const Json* password = fields.find("password")) job.password = secret_of(*password, max_text);
     if (const Json* options = fields.find("options")) {
         auto map = text_map_of(*options);
         job.options = Options(map.begin(), map.end());
@@ -338,6 +347,24 @@ Json parse_line(std::string_view line, std::size_t limit) {
     }
 }
 
+// Wipes the password of a job, also of one that breaks a rule.
+class PasswordWiper {
+  public:
+    explicit PasswordWiper(Json& json) : json_(json) {}
+    PasswordWiper(const PasswordWiper&) = delete;
+    PasswordWiper& operator=(const PasswordWiper&) = delete;
+    // Nothing of this throws for an object. NOLINTNEXTLINE(bugprone-exception-escape)
+    ~PasswordWiper() {
+        if (!json_.is_object()) return;
+        const auto password = json_.find("password");
+        if (password == json_.end()) return;
+        if (auto* text = password->get_ptr<std::string*>()) wipe_text(*text);
+    }
+
+  private:
+    Json& json_;
+};
+
 }  // namespace
 
 std::string encode(const Job& job) {
@@ -353,10 +380,8 @@ std::string encode(const Job& job) {
               {"options", job.options},
               {"metrics", job.metrics}};
     if (!job.password.empty()) json["password"] = job.password.reveal();
+    const PasswordWiper wiper(json);
     std::string line = dump(json);
-    if (auto* password = json.contains("password") ? json["password"].get_ptr<std::string*>() : nullptr) {
-        wipe_text(*password);
-    }
     return line;
 }
 
@@ -388,7 +413,8 @@ std::string encode_checks(const Result& result) {
 }
 
 ProberCommand parse_command(std::string_view line) {
-    const Json json = parse_line(line, max_job_line);
+    Json json = parse_line(line, max_job_line);
+    const PasswordWiper wiper(json);
     Fields fields(json);
     if (const Json* forget = fields.find("forget")) {
         Forget command{text_of(*forget, max_metric_name)};

@@ -28,6 +28,7 @@ constexpr std::size_t max_job_line = 64 * 1024;
 constexpr std::size_t max_result_line = 256 * 1024;
 constexpr std::size_t max_values = 4000;
 constexpr std::size_t max_checks = 64;
+constexpr std::size_t max_options = 64;         // also facts
 constexpr std::size_t max_metric_name = 128;    // bytes
 constexpr std::size_t max_instance_name = 512;  // bytes
 constexpr std::size_t max_text = 1024;          // bytes: messages, details, remedies

@@ -18,6 +18,7 @@
 #include "extension/tenant_runtime.h"
 #include "extension/worker_process.h"
 #include "pg/boundary.h"
+#include "pg/descriptors.h"
 #include "pg/log.h"
 #include "pg/pg.h"
 #include "pg/wait_set.h"
@@ -227,6 +228,7 @@ void CollectionLoop::wait() {
         interests.push_back({tenant->prober().fd(), tenant->prober().wants_to_write()});
         owners.push_back(tenant.get());
     }
+    pg::set_reserved_descriptors(interests.size());
     const auto ready = pg::wait_for(interests, time_to_wait(Clock::now()));
     // Also the reload interval itself may have changed.
     if (pg::call([] { return process_idle_interrupts(); })) next_reload_ = Time{};

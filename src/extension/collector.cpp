@@ -156,6 +156,7 @@ void pin_session_settings() {
     };
     for (const Pin& pin : pins)
         SetConfigOption(pin.name, pin.value, PGC_SUSET, PGC_S_OVERRIDE);
+    pg::lift_transaction_timeout();
 }
 
 }  // namespace

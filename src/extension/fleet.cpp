@@ -155,6 +155,11 @@ core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kin
     job.username = target.username;
     job.options = target.options;
     job.metrics = target.metrics;
+    // Each part has its limit, and together they may still be a line that the prober refuses, and ends. A byte of the
+    // password becomes six at most.
+    if (core::encode(job).size() > core::max_job_line - 6 * most_secret_bytes) {
+        throw std::runtime_error("the options and metrics of the server are too long");
+    }
     if (!target.sealed_password.empty()) job.password = keys.open(target.sealed_password, secret_owner(tenant, target));
     return job;
 }

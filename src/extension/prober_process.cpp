@@ -69,6 +69,24 @@ SocketPair make_socket_pair() {
     _exit(127);
 }
 
+// Its standard error is closed to it, so that a prober that was taken over cannot write the server's log: the status is
+// all it can say (prober/exit_code.h).
+const char* meaning_of_exit(int status) {
+    switch (status) {
+        case 1:
+            return " (could not start)";
+        case 2:
+            return " (did not understand a job)";
+        case 3:
+            return " (out of memory)";
+        case 126:
+        case 127:
+            return " (could not be executed)";
+        default:
+            return "";
+    }
+}
+
 }  // namespace
 
 ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::max_result_line) {
@@ -178,7 +196,7 @@ std::optional<std::string> ProberProcess::try_reap() {
         const int signal = WTERMSIG(status);
         return "killed by signal " + std::to_string(signal) + " (" + sigdescr_np(signal) + ")";
     }
-    return "exited with status " + std::to_string(WEXITSTATUS(status));
+    return "exited with status " + std::to_string(WEXITSTATUS(status)) + meaning_of_exit(WEXITSTATUS(status));
 }
 
 std::string ProberProcess::reap() {

@@ -117,8 +117,9 @@ void ProberSupervisor::on_line(const std::string& line, std::vector<FinishedJob>
     }
     if (!greeted_) throw core::WireError("did not greet");
     auto& result = std::get<core::Result>(report);
-    if (in_flight_.erase(result.job) == 0) throw core::WireError("answered a job it was not given");
-    finished.push_back({.id = result.job, .end = FinishedJob::End::answered, .result = std::move(result)});
+    const auto id = result.job;
+    if (in_flight_.erase(id) == 0) throw core::WireError("answered a job it was not given");
+    finished.push_back({.id = id, .end = FinishedJob::End::answered, .result = std::move(result)});
 }
 
 std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {

@@ -4,6 +4,7 @@
 #include <exception>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "core/time_text.h"
@@ -11,6 +12,7 @@
 #include "extension/settings.h"
 #include "extension/storage.h"
 #include "pg/boundary.h"
+#include "pg/descriptors.h"
 #include "pg/log.h"
 #include "pg/pg.h"
 
@@ -27,9 +29,11 @@ using namespace std::chrono_literals;
 constexpr auto most_batch_age = 1s;
 constexpr std::size_t most_batch = 500;
 // A tenant whose schema fails is tried again after this, and after so many times as long as the failure took: however
-// slowly it fails, it costs the others at most a twentieth of the time.
+// slowly it fails, it costs the others at most a twentieth of the time. One that works, but not in the time that an
+// honest schema needs, waits as long.
 constexpr auto least_retry = 5s;
 constexpr int retry_factor = 20;
+constexpr auto slow_work = 250ms;
 constexpr std::size_t most_waiting_records = 5000;
 constexpr auto maintenance_interval = 1h;
 constexpr auto maintenance_retry = 1min;
@@ -47,6 +51,8 @@ std::string prober_path() {
 
 // ProberSettings take what the settings say at the moment of the start.
 ProberSettings prober_settings(bool allow_local) {
+    if (!pg::reserve_descriptor())
+        throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
     return {.path = prober_path(),
             .threads = std::min(setting_concurrency(), 256),
             .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
@@ -77,6 +83,11 @@ Time retry_of_failure(Time started) {
     return now + std::max<Clock::duration>(least_retry, (now - started) * retry_factor);
 }
 
+Time next_after_success(Time started) {
+    const Time now = Clock::now();
+    return now - started > slow_work ? now + (now - started) * retry_factor : now;
+}
+
 }  // namespace
 
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
@@ -89,13 +100,16 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
     tenant_ = std::move(tenant);
     if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
-    if (now < read_not_before_ || !upgraded(now)) return;
+    // Not now: that is before the tenants that were read first, whose time is not this one's.
+    const Time started = Clock::now();
+    if (started < read_not_before_ || !upgraded(started)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
         reconcile(load_targets(tenant_), now);
+        read_not_before_ = next_after_success(started);
         set_problem(Problem::reading, "");
     } catch (const std::exception& error) {
-        read_not_before_ = retry_of_failure(now);
+        read_not_before_ = retry_of_failure(started);
         set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
@@ -216,7 +230,9 @@ std::optional<Target> TenantRuntime::load_checked_target(std::string_view server
     if (now < read_not_before_)
         throw std::runtime_error("The tenant's servers cannot be read; see vitals.worker_status.");
     try {
-        return load_target(tenant_, server_id);
+        auto target = load_target(tenant_, server_id);
+        read_not_before_ = next_after_success(now);
+        return target;
     } catch (const std::exception&) {
         read_not_before_ = retry_of_failure(now);
         throw;
@@ -322,6 +338,7 @@ void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core:
     if (before.status != runtime.health.status) log_change(runtime, before.status, record);
     if (records_.empty()) oldest_record_ = now;
     records_.push_back(std::move(record));
+    drop_excess_records();
 }
 
 void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus before,
@@ -347,6 +364,7 @@ void TenantRuntime::flush(Time now) {
     try {
         const Stored stored = store(tenant_, batch);
         records_.clear();
+        store_not_before_ = next_after_success(now);
         context_.figures.samples_stored += stored.stored;
         context_.figures.samples_rejected += stored.rejected;
         if (stored.rejected > 0) {
@@ -358,7 +376,6 @@ void TenantRuntime::flush(Time now) {
     } catch (const std::exception& error) {
         store_not_before_ = retry_of_failure(now);
         set_problem(Problem::storing, std::string("could not store samples: ") + error.what());
-        drop_excess_records();
     }
 }
 

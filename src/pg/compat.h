@@ -7,6 +7,8 @@ extern "C" {
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
 #include "utils/acl.h"
+#include "utils/guc_tables.h"
+#include "utils/syscache.h"
 }
 
 namespace vitals::pg {
@@ -40,8 +42,10 @@ inline void reserve_setting_prefix(const char* prefix) {
 
 #endif
 
-// Whether role owns the database, or may act as if it did.
+// Whether role owns the database, or may act as if it did. Nobody owns one that was just dropped, of which the server's
+// own function makes an error.
 inline bool owns_database(Oid database, Oid role) {
+    if (!SearchSysCacheExists1(DATABASEOID, ObjectIdGetDatum(database))) return false;
 #if PG_VERSION_NUM >= 160000
     return object_ownercheck(DatabaseRelationId, database, role);
 #else
@@ -60,6 +64,16 @@ inline bool is_invalid_database([[maybe_unused]] const FormData_pg_database& dat
     return database.datconnlimit == DATCONNLIMIT_INVALID_DB;
 #else
     return false;
+#endif
+}
+
+// From version 17 on transaction_timeout ends the process that is too slow, not its statement: a tenant's slow trigger
+// would end everybody's collection, and could set the timeout itself. Our transactions have a limit of their own.
+inline void lift_transaction_timeout() {
+#if PG_VERSION_NUM >= 170000
+    SetConfigOption("transaction_timeout", "0", PGC_SUSET, PGC_S_OVERRIDE);
+    // In this process alone.
+    if (config_generic* option = find_option("transaction_timeout", false, true, LOG)) option->context = PGC_SUSET;
 #endif
 }
 

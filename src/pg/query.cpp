@@ -5,6 +5,7 @@
 
 #include "pg/boundary.h"
 #include "pg/pg.h"
+#include "pg/transaction.h"
 
 namespace vitals::pg {
 
@@ -28,6 +29,22 @@ int execute(const char* sql, const std::string_view* texts, Parameters& paramete
                                  false, 0);
 }
 
+// Of a statement that caught its first cancel, the server only knows that somebody cancelled it.
+ServerError explain(const ServerError& error) {
+    ErrorFields fields = error.fields();
+    if (fields.sqlstate == ERRCODE_QUERY_CANCELED && out_of_time())
+        strlcpy(fields.message, "canceling statement due to statement timeout", sizeof(fields.message));
+    return ServerError(fields);
+}
+
+int run(const char* sql, const std::string_view* texts, Parameters& parameters) {
+    try {
+        return call([&] { return execute(sql, texts, parameters); });
+    } catch (const ServerError& error) {
+        throw explain(error);
+    }
+}
+
 Row copy_row(std::uint64_t number, int columns) {
     Row row;
     row.reserve(columns);
@@ -45,8 +62,7 @@ std::vector<Row> query(const char* sql, std::initializer_list<std::string_view> 
     if (texts.size() > max_parameters) throw std::logic_error("too many parameters");
     Parameters parameters{};
     parameters.count = static_cast<int>(texts.size());
-    const std::string_view* first = texts.begin();
-    const int outcome = call([&] { return execute(sql, first, parameters); });
+    const int outcome = run(sql, texts.begin(), parameters);
     if (outcome < 0) throw std::runtime_error(SPI_result_code_string(outcome));
 
     std::vector<Row> rows;

@@ -40,4 +40,7 @@ class Transaction {
     Before before_;
 };
 
+// Whether the transaction in progress has used up its time limit.
+bool out_of_time() noexcept;
+
 }  // namespace vitals::pg

@@ -49,8 +49,7 @@ void define_serve(CLI::App& serve, ServeCommand& command) {
         ->check(CLI::Range(0, most_ms))
         ->default_str("5000");
     serve.add_flag("--allow-local", command.allow_local, "Allow the connector local, which shows this machine");
-    serve.add_option("--ca-directory", command.ca_directory, "A further directory that ca_file may be in")
-        ->check(CLI::ExistingDirectory);
+    serve.add_option("--ca-directory", command.ca_directory, "A further directory that ca_file may be in");
 }
 
 void define_common(CLI::App& check, CheckCommand& command) {

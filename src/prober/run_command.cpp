@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "prober/check_report.h"
 #include "prober/connector_set.h"
@@ -16,9 +18,9 @@
 #include "prober/exit_code.h"
 #include "prober/freetds/freetds_process.h"
 #include "prober/password_input.h"
+#include "prober/sandbox/file_watch.h"
 #include "prober/sandbox/inheritance.h"
 #include "prober/sandbox/limits.h"
-#include "prober/sandbox/name_service_watch.h"
 #include "prober/sandbox/sandbox.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober/serve.h"
@@ -65,6 +67,8 @@ void run_serve(const ServeCommand& command) {
     settings.threads = command.threads;
     settings.grace = command.grace;
 
+    if (isatty(settings.input_fd) == 1)
+        fmt::print(stderr, "vitals_prober: reading jobs from the terminal, one JSON object a line; see --help\n");
     prepare_signals(settings.peer);
     if (from_collector) settle_as_child(command.fd);
     apply_limits(command.memory_limit);
@@ -74,7 +78,10 @@ void run_serve(const ServeCommand& command) {
     SandboxSettings sandbox{.allow_local = command.allow_local, .ca_paths = {}};
     if (!command.ca_directory.empty()) sandbox.ca_paths.push_back(command.ca_directory);
     const core::Hello hello{VITALS_VERSION, enter_sandbox(sandbox)};
-    settings.outdated = [watch = NameServiceWatch(name_service_files())] { return watch.outdated(); };
+    // A directory of certificates that is made or replaced later is out of reach just so.
+    std::vector<std::string> watched = name_service_files();
+    watched.insert(watched.end(), sandbox.ca_paths.begin(), sandbox.ca_paths.end());
+    settings.outdated = [watch = FileWatch(std::move(watched))] { return watch.outdated(); };
     serve(settings, connectors, hello);
 }
 

@@ -1,13 +1,10 @@
 // The program in a person's hands: version, help, wrong usage, and what a failed connection test says.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
-#include <fstream>
 #include <string>
 #include <vector>
 
@@ -15,6 +12,8 @@
 #include "prober/deadline.h"
 #include "prober/exit_code.h"
 #include "prober_child.h"
+#include "simulated_servers.h"
+#include "temporary_directory.h"
 
 namespace vitals::prober::test {
 namespace {
@@ -31,14 +30,6 @@ bool contains(const std::string& text, const std::string& part) {
 
 class CheckCommand : public testing::Test {
   protected:
-    CheckCommand() {
-        std::string path = (std::filesystem::temp_directory_path() / "vitals_check_XXXXXX").string();
-        const Fd file(mkstemp(path.data()));
-        password_file = path;
-        std::ofstream(path) << "geheim\n";
-    }
-    ~CheckCommand() override { std::filesystem::remove(password_file); }
-
     ProberChild::Output check(const std::string& host, int port, Words more = {}) const {
         Words words{"check",  "mssql",  "--host",          host,         "--port", std::to_string(port),
                     "--user", "vitals", "--password-file", password_file};
@@ -46,7 +37,8 @@ class CheckCommand : public testing::Test {
         return run(words);
     }
 
-    std::string password_file;
+    TemporaryDirectory directory;
+    std::string password_file = directory.write("password", "geheim\n");
     ClosedPort closed;
 };
 
@@ -78,8 +70,7 @@ TEST(Program, RefusesWrongUsage) {
                                    {"check", "mssql", "--host", "h", "--user", "u", "--encrypt", "perhaps"},
                                    {"check", "mssql", "--host", "h", "--user", "u", "--ca-file", "/no/such"},
                                    {"serve", "--threads", "0"},
-                                   {"serve", "--memory-limit", "much"},
-                                   {"serve", "--ca-directory", "/no/such"}};
+                                   {"serve", "--memory-limit", "much"}};
     for (const Words& words : wrong) {
         const auto output = run(words);
         EXPECT_EQ(output.exit_code, exit_usage) << words.back();
@@ -93,6 +84,40 @@ TEST(Program, TakesNoPasswordOnTheCommandLine) {
         const auto output = run({"check", "mssql", "--host", "h", "--user", "u", option, "geheim"});
         EXPECT_EQ(output.exit_code, exit_usage) << option;
     }
+}
+
+class CheckServer : public CheckCommand {
+  protected:
+    CheckServer() { directory.write("password", std::string(servers.job().password.reveal()) + "\r\nanother line\n"); }
+    // With today's clock, which is one of the steps.
+    SimulatedServers servers{{"--replay", "live"}};
+};
+
+TEST_F(CheckServer, PassesEveryStep) {
+    const auto output = check("127.0.0.1", servers.port(), {"--ca-file", servers.ca_file(), "--timeout-ms", "20000"});
+    EXPECT_EQ(output.exit_code, exit_ok) << output.out;
+    for (const char* step : {"name lookup", "tcp", "tls", "login", "version", "permission", "metrics"})
+        EXPECT_TRUE(contains(output.out, std::string("ok      ") + step)) << output.out;
+    EXPECT_TRUE(contains(output.out, "\nAll is well")) << output.out;
+    EXPECT_FALSE(contains(output.out, "FAILED")) << output.out;
+}
+
+TEST_F(CheckServer, SaysWhatToDoAboutAWrongPassword) {
+    directory.write("password", "nearly right\n");
+    const auto output = check("127.0.0.1", servers.port(), {"--ca-file", servers.ca_file(), "--timeout-ms", "20000"});
+    EXPECT_EQ(output.exit_code, exit_failed);
+    EXPECT_TRUE(contains(output.out, "FAILED  login")) << output.out;
+    EXPECT_TRUE(contains(output.out, "class login")) << output.out;
+    EXPECT_TRUE(contains(output.out, "(error 18456)")) << output.out;
+    EXPECT_FALSE(contains(output.out + output.err, "nearly right"));
+}
+
+TEST_F(CheckServer, TrustsTheCertificateOnlyIfTold) {
+    const auto strict = check("127.0.0.1", servers.port(), {"--timeout-ms", "20000"});
+    EXPECT_EQ(strict.exit_code, exit_failed);
+    EXPECT_TRUE(contains(strict.out, "FAILED  tls")) << strict.out;
+    const auto lax = check("127.0.0.1", servers.port(), {"--trust-server-certificate", "--timeout-ms", "20000"});
+    EXPECT_EQ(lax.exit_code, exit_ok) << lax.out;
 }
 
 TEST_F(CheckCommand, SaysWhatToDoAboutAClosedPort) {

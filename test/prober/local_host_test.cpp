@@ -5,7 +5,6 @@
 #include <cmath>
 #include <cstdio>
 #include <fstream>
-#include <map>
 #include <memory>
 #include <sstream>
 
@@ -69,36 +68,29 @@ TEST_F(LocalHost, MemoryIsThatOfFree) {
     EXPECT_NEAR(value("memory_percent").value(), 100 * (total - available) / total, 5);
 }
 
-// df rounds the percentage up, and blocks of 1 KiB.
+// df rounds the percentage up, and counts in KiB.
 TEST_F(LocalHost, FileSystemsAreThoseOfDf) {
     constexpr double kib = 1024;
-    std::istringstream output(output_of("LC_ALL=C df -P -k --local 2>/dev/null"));
-    std::string line;
-    std::getline(output, line);
     int compared = 0;
-    while (std::getline(output, line)) {
-        std::istringstream words(line);
+    for (const auto& one : result_.values) {
+        if (one.metric != "disk_percent" || one.instance.find('\'') != std::string::npos) continue;
+        const std::string& mount_point = one.instance;
+        std::istringstream output(output_of(("LC_ALL=C df -P -k '" + mount_point + "'").c_str()));
+        std::string title;
+        std::getline(output, title);
         std::string source;
-        std::string percent;
-        std::string mount_point;
         double total = 0;
         double used = 0;
         double available = 0;
-        words >> source >> total >> used >> available >> percent >> std::ws;
-        std::getline(words, mount_point);
-        const auto ours = value("disk_percent", mount_point);
-        if (!ours) continue;
-        ++compared;
+        double percent = 0;
+        ASSERT_TRUE(output >> source >> total >> used >> available >> percent) << mount_point;
         EXPECT_NEAR(value("disk_total_bytes", mount_point).value() / kib, total, 1) << mount_point;
         // Tests and builds write in between: 2 percent points of use, 5 percent of the bytes.
-        EXPECT_NEAR(std::ceil(*ours), std::stod(percent), 2) << mount_point;
+        EXPECT_NEAR(std::ceil(one.value.value()), percent, 2) << mount_point;
         EXPECT_NEAR(value("disk_used_bytes", mount_point).value() / kib, used, 0.05 * total) << mount_point;
+        ++compared;
     }
-    std::size_t measured = 0;
-    for (const auto& one : result_.values)
-        measured += one.metric == "disk_percent" ? 1 : 0;
-    EXPECT_GE(compared, 1) << "df and the connector have no file system in common";
-    EXPECT_EQ(compared, measured);
+    EXPECT_GE(compared, 1) << "no file system is measured, not even the root";
 }
 
 TEST_F(LocalHost, UptimeIsThatOfTheKernel) {

@@ -123,6 +123,17 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"login-error=40613", "database_unavailable", "error 40613", core::Outcome::failed, 40613}),
     test_name);
 
+// Whatever else listens there, and then waits for us, must not hold a thread until the deadline.
+TEST(MssqlForeignServer, IsRecognisedAtOnce) {
+    SimulatedServers servers;
+    servers.set_fault("garbage");
+    Poller poller;
+    core::Job job = servers.job();
+    job.deadline = ample_deadline;
+    EXPECT_EQ(class_of(poller.poll(job)), "protocol");
+    EXPECT_LT(poller.took(), ample_deadline / 4);
+}
+
 // The version of the server lacks one view: the other groups are read all the same, and the missing one is named.
 TEST(MssqlUnknownView, EveryStatementFails) {
     SimulatedServers servers;

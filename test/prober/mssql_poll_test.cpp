@@ -124,6 +124,15 @@ TEST_F(MssqlPoll, HasNoRatesWhenTheServersClockStandsStill) {
     expect_no_rates(poll(), "no time has passed");
 }
 
+TEST_F(MssqlPoll, AsksTheRingBufferWhenTheProcessTimesStandStill) {
+    servers_.control({{"replay", "poll1"}});
+    poll();
+    EXPECT_FALSE(value_of(poll(), "cpu_percent"));
+    EXPECT_EQ(value_of(poll(), "cpu_percent"), 38.0) << "newest record with SystemHealth";
+    servers_.control({{"replay", "poll2"}});
+    EXPECT_EQ(value_of(poll(), "cpu_percent"), 42.0) << "the process times move again";
+}
+
 TEST_F(MssqlPoll, HasNoRatesWhenTheServersClockGoesBack) {
     servers_.control({{"replay", "poll2"}});
     poll();

@@ -187,6 +187,21 @@ TEST(MssqlValues, RingBufferWhereTheProcessTimesAreNotKept) {
     EXPECT_FALSE(lacks_process_cpu(nullptr, sample()));
 }
 
+// An idle minute must not put the coarser record in the place of the exact times for ever.
+TEST(MssqlValues, ProcessTimesThatMoveWinOverTheRingBuffer) {
+    const MssqlSample before = sample();
+    MssqlSample now = a_minute_later();
+    now.recorded_cpu_percent = 38;
+    EXPECT_EQ(value(MssqlMetric::cpu_percent, &before, now), 50.0);
+    EXPECT_FALSE(lacks_process_cpu(&before, now));
+    now.process_kernel_ms = before.process_kernel_ms;
+    now.process_user_ms = before.process_user_ms;
+    EXPECT_TRUE(lacks_process_cpu(&before, now));
+    EXPECT_EQ(value(MssqlMetric::cpu_percent, &before, now), 38.0);
+    now.recorded_cpu_percent.reset();
+    EXPECT_EQ(value(MssqlMetric::cpu_percent, &before, now), 0.0);
+}
+
 // From result sets as they come over the wire.
 class MssqlReadSample : public testing::Test {
   protected:

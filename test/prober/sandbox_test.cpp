@@ -26,7 +26,7 @@
 #include <thread>
 #include <vector>
 
-#include "prober/sandbox/name_service_watch.h"
+#include "prober/sandbox/file_watch.h"
 #include "prober/sandbox/sandbox.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober_child.h"
@@ -313,7 +313,7 @@ TEST_F(LandlockTest, AReplacedFileOfNameLookupIsNoticed) {
     const pid_t child = fork();
     if (child == 0) {
         enter_sandbox({.allow_local = false, .ca_paths = {file}});
-        const NameServiceWatch watch({file, "/no/such/file", "/etc/passwd"});
+        const FileWatch watch({file, "/no/such/file", "/etc/passwd"});
         char byte = watch.outdated() ? 'x' : '-';
         if (write(theirs.get(), &byte, 1) != 1 || read(theirs.get(), &byte, 1) != 1) _exit(2);
         _exit(watch.outdated() ? 1 : 0);

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -19,9 +20,13 @@
 #include "prober/exit_code.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober_child.h"
+#include "simulated_servers.h"
 
 namespace vitals::prober::test {
 namespace {
+
+// The thread sanitizer waits a second before it lets a process end.
+constexpr std::chrono::milliseconds at_once = built_with_sanitizer ? 5s : 1s;
 
 core::Job job_of(std::uint64_t id, const std::string& target, int port, std::chrono::milliseconds deadline) {
     core::Job job;
@@ -182,14 +187,14 @@ TEST(Serve, EndsWithItsSocketWhateverIsInFlight) {
         readable(-1, 5ms);
     ASSERT_EQ(server.connections(), 1);
     prober.hang_up();
-    expect_exit(prober, exit_ok, 1s);
+    expect_exit(prober, exit_ok, at_once);
 }
 
 TEST(Serve, EndsAtOnceOnSigtermWhenIdle) {
     auto prober = ProberChild::on_socket();
     prober.read_hello();
     prober.signal(SIGTERM);
-    expect_exit(prober, exit_ok, 1s);
+    expect_exit(prober, exit_ok, at_once);
 }
 
 TEST(Serve, FinishesWhatIsInFlightOnSigterm) {
@@ -202,7 +207,7 @@ TEST(Serve, FinishesWhatIsInFlightOnSigterm) {
         readable(-1, 5ms);
     prober.signal(SIGTERM);
     EXPECT_EQ(prober.read_result().job, 1U);
-    expect_exit(prober, exit_ok, 1s);
+    expect_exit(prober, exit_ok, at_once);
 }
 
 TEST(Serve, AbandonsAfterTheGraceTimeOnSigterm) {
@@ -306,6 +311,53 @@ TEST(Serve, IsRestrictedBeforeItGreets) {
     EXPECT_EQ(status_field(prober.pid(), "Umask"), "0077");
     const std::string limits = slurp(fmt::format("/proc/{}/limits", prober.pid()));
     EXPECT_NE(limits.find("Max core file size        0                    0 "), std::string::npos) << limits;
+}
+
+class ServeServers : public testing::Test {
+  protected:
+    core::Result poll(ProberChild& prober) const {
+        core::Job job = servers.job();
+        job.deadline = 20s;
+        prober.send(core::encode(job));
+        return prober.read_result(25s);
+    }
+    SimulatedServers servers;
+    std::string ca_directory = std::filesystem::path(servers.ca_file()).parent_path();
+};
+
+TEST_F(ServeServers, PollsOverOneKeptConnectionInsideTheSandbox) {
+    auto prober = ProberChild::on_socket({"--ca-directory", ca_directory, "--threads", "2"});
+    prober.read_hello();
+    for (int i = 0; i < 3; ++i) {
+        const core::Result result = poll(prober);
+        EXPECT_EQ(result.outcome, core::Outcome::ok) << result.failure.value_or(core::Failure{}).message;
+        EXPECT_FALSE(result.values.empty());
+        EXPECT_EQ(result.interval_ms.has_value(), i > 0);
+    }
+    EXPECT_EQ(servers.count("logins"), 1U);
+}
+
+TEST_F(ServeServers, ClosesTheConnectionOfAForgottenTarget) {
+    auto prober = ProberChild::on_socket({"--ca-directory", ca_directory});
+    prober.read_hello();
+    poll(prober);
+    prober.send(core::encode(core::Forget{servers.job().target}));
+    const core::Result result = poll(prober);
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << result.failure.value_or(core::Failure{}).message;
+    EXPECT_FALSE(result.interval_ms.has_value());
+    EXPECT_EQ(servers.count("logins"), 2U);
+}
+
+TEST_F(ServeServers, TrustsNoAuthorityOutsideOfItsDirectories) {
+    auto prober = ProberChild::on_socket();
+    const auto missing = prober.read_hello().sandbox_missing;
+    if (std::find(missing.begin(), missing.end(), "landlock") != missing.end())
+        GTEST_SKIP() << "this kernel has no Landlock";
+    const core::Result result = poll(prober);
+    EXPECT_EQ(result.outcome, core::Outcome::failed);
+    EXPECT_NE(result.failure.value_or(core::Failure{}).message.find("CA file"), std::string::npos)
+        << result.failure.value_or(core::Failure{}).message;
+    EXPECT_EQ(servers.count("logins"), 0U);
 }
 
 class ServeByHand : public testing::Test {

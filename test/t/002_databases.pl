@@ -52,6 +52,18 @@ $node->safe_psql('postgres', 'CREATE DATABASE unrelated');
 run_ddl('DROP DATABASE unrelated');
 is(collector_pid($node, 'two'), $pid, 'DROP of an unrelated database stops no collector');
 
+# -- one that is gone, while the launcher cannot have noticed: it is about to be started again, after a second
+$node->safe_psql('two', 'GRANT USAGE ON SCHEMA vitals TO other; GRANT EXECUTE ON FUNCTION vitals.worker_slots() TO other');
+$node->safe_psql('postgres', 'CREATE DATABASE gone');
+within($back_limit, 'a new database has a slot',
+    sub { $node->safe_psql('two', "SELECT state FROM vitals.worker_slots() WHERE database = 'gone'") eq 'no extension' });
+my $launcher = launcher_pid($node);
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($launcher, 5000)");
+run_ddl('DROP DATABASE gone');
+is($node->safe_psql('two', 'SELECT count(*) FROM vitals.worker_slots()', extra_params => [ '-U', 'other' ]),
+    '1', 'worker_slots() takes no offence at a database that was just dropped');
+within(5, 'the launcher is back', sub { launcher_pid($node) });
+
 # -- renamed
 run_ddl('ALTER DATABASE two RENAME TO renamed');
 $pid = within($back_limit, 'collector is back after RENAME', sub { collector_serves($node, 'renamed') });

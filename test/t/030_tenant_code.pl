@@ -83,7 +83,7 @@ CREATE CONSTRAINT TRIGGER late AFTER INSERT OR UPDATE ON tenant_mallory.collecti
     FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
 TRUNCATE tenant_mallory.loot;
 SQL
-poll_again_here();
+poll_again_here(0);
 within($sample_limit, 'a deferred trigger is refused, and said so',
     sub { $node->safe_psql('app', 'SELECT last_error FROM vitals.worker_status') =~ /deferred trigger/ });
 is(as_mallory('SELECT count(*) FROM tenant_mallory.loot WHERE what LIKE \'AFTER UPDATE%\''), '0', 'it never ran');
@@ -97,10 +97,62 @@ within($sample_limit, 'a relation that is missing is reported',
 $node->safe_psql('app', "SET vitals.tenant = 'victim'; SELECT vitals.collection_start('v')");
 within($sample_limit, 'another tenant is served', sub { snapshots_of($node, 'app', 'victim', 'v') > 0 });
 
-# ---- code that never ends
-as_mallory('CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE pg_sleep(3600) IS NOT NULL');
-within($bounded_limit, 'a statement that hangs is given up and reported',
+# ---- code that ends well, but takes its time
+as_mallory(<<'SQL');
+CREATE FUNCTION tenant_mallory.idle(what text) RETURNS boolean LANGUAGE plpgsql AS
+$$ BEGIN INSERT INTO tenant_mallory.loot VALUES (what); PERFORM pg_sleep(0.5); RETURN true; END $$;
+CREATE FUNCTION tenant_mallory.idle_trigger() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM tenant_mallory.idle('slow store'); RETURN NEW; END $$;
+CREATE TRIGGER idle AFTER INSERT ON tenant_mallory.server_snapshots FOR EACH ROW EXECUTE FUNCTION tenant_mallory.idle_trigger();
+CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config;
+SQL
+my $times = sub { as_mallory("SELECT count(*) FROM tenant_mallory.loot WHERE what = '$_[0]'") };
+within(10, 'its schema is read again', sub { $node->safe_psql('app', 'SELECT targets FROM vitals.worker_status') eq '2' });
+foreach my $poll (1 .. 2)
+{
+    my $polls = sub { $node->safe_psql('app', 'SELECT polls FROM vitals.worker_status') };
+    my $polls_before = $polls->();
+    poll_again_here(1);
+    within($sample_limit, 'its server is polled', sub { $polls->() > $polls_before });
+    within($sample_limit, 'and the poll stored, slowly', sub { $times->('slow store') > 0 });
+}
+poll_again($node, 'app', 'victim', 'v');
+is($times->('slow store'), '1', 'one that is slow to store has to wait for its next turn');
+as_mallory('CREATE OR REPLACE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE tenant_mallory.idle(\'slow read\')');
+within($sample_limit, 'its schema is read slowly', sub { $times->('slow read') > 0 });
+# Each of these takes two looks at the configuration.
+poll_again($node, 'app', 'victim', 'v') foreach (1 .. 2);
+is($times->('slow read'), '1', 'and so has one that is slow to read');
+as_mallory('DROP VIEW tenant_mallory.collection_config');
+
+# ---- code that never ends, and catches what shall end it, whenever that is tried
+as_mallory(<<'SQL');
+CREATE FUNCTION tenant_mallory.stays() RETURNS boolean LANGUAGE plpgsql AS
+$$
+BEGIN
+    PERFORM pg_advisory_lock(4711);
+    LOOP
+        BEGIN
+            LOOP
+                BEGIN
+                    PERFORM pg_sleep(3600);
+                EXCEPTION WHEN query_canceled THEN
+                    NULL;
+                END;
+            END LOOP;
+        EXCEPTION WHEN query_canceled OR OTHERS THEN
+            PERFORM pg_sleep(3600);
+        END;
+    END LOOP;
+END
+$$;
+CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE tenant_mallory.stays();
+SQL
+my $advisory = sub { $node->safe_psql('app', "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $collector") };
+within($bounded_limit, 'such code runs', sub { $advisory->() > 0 });
+within($bounded_limit, 'it is given up and reported',
     sub { $node->safe_psql('app', 'SELECT last_error FROM vitals.worker_status') =~ /mallory.*timeout/ });
+is($advisory->(), '0', 'a lock that would outlive the transaction is released');
 my $before = snapshots_of($node, 'app', 'victim', 'v');
 poll_again($node, 'app', 'victim', 'v');
 within($sample_limit, 'the other tenant is served', sub { snapshots_of($node, 'app', 'victim', 'v') > $before });
@@ -112,8 +164,9 @@ done_testing();
 # The tenant's configuration cannot be changed through the functions, since a view is in its place.
 sub poll_again_here
 {
+    my ($others) = @_;
     $node->safe_psql('app', 'UPDATE tenant_mallory.real_config SET enabled = false');
-    within(5, 'its collection is off', sub { $node->safe_psql('app', 'SELECT targets FROM vitals.worker_status') eq '0' });
+    within($sample_limit, 'its collection is off', sub { $node->safe_psql('app', 'SELECT targets FROM vitals.worker_status') eq $others });
     $node->safe_psql('app', 'UPDATE tenant_mallory.real_config SET enabled = true');
     return;
 }

@@ -89,7 +89,7 @@ TEST(Wire, WhatIsEncodedAlwaysParses) {
     Result result = sample_result();
     result.duration_ms = std::numeric_limits<double>::quiet_NaN();
     result.values[0].value = std::numeric_limits<double>::infinity();
-    result.failure->message = std::string("bad\0utf8 \xff\xfe ", 13) + std::string(5000, 'x') + "\r\nHeader: y";
+    result.failure->message = std::string("bad\0utf8 \xff\xfe ", 12) + std::string(5000, 'x') + "\r\nHeader: y";
     result.facts["k"] = std::string(max_text - 1, 'x') + "\u00fc";
     const auto report = parse_report(encode(result));
     const auto& parsed = std::get<Result>(report);

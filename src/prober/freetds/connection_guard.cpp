@@ -14,6 +14,8 @@ constexpr std::size_t max_message_text = 1024;
 // A batch of ours provokes a handful at most; a server that sends more keeps us busy on purpose.
 constexpr std::size_t max_messages = 1000;
 constexpr int information = 10;
+// [MS-TDS] 2.2.3.1.1: the type of every packet of a server. A handshake may travel in PRELOGIN packets, but not first.
+constexpr std::byte server_packet{0x04};
 
 // FreeTDS calls poll(), send(), getaddrinfo() and its handlers without any handle of ours: the thread is all we know.
 constinit thread_local GuardScope* active_scope = nullptr;
@@ -38,6 +40,7 @@ void ConnectionGuard::was_sent(std::span<const std::byte> bytes) {
 }
 
 void ConnectionGuard::was_received(std::span<const std::byte> bytes) {
+    if (seen.opening.empty() && bytes.front() != server_packet) seen.cut_off = CutOff::foreign;
     const std::size_t wanted = std::min(bytes.size(), max_opening - seen.opening.size());
     for (const std::byte byte : bytes.first(wanted))
         seen.opening.push_back(static_cast<char>(byte));

@@ -44,6 +44,7 @@ enum class CutOff {
     too_many_messages,
     too_many_rows,
     plain_text,  // TLS is demanded, and something else was about to be sent
+    foreign,     // the first byte is not one of a SQL Server: FreeTDS would wait for the rest of a packet
 };
 
 // How far a connection came and what was seen on the way.

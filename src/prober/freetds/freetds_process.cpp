@@ -117,7 +117,7 @@ FreetdsProcess::FreetdsProcess() {
     dbsetifile(path.data());
     for (const char* charset : kept_charsets) {
         const iconv_t converter = iconv_open("UTF-8", charset);
-        // iconv_open() reports failure as the pointer -1.
+        // iconv_open() reports failure as the pointer -1. NOLINTNEXTLINE(performance-no-int-to-ptr)
         if (converter != reinterpret_cast<iconv_t>(-1)) converters_.push_back(converter);
     }
     warm_up();

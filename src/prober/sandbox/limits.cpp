@@ -51,6 +51,7 @@ void make_threads_small() {
 }
 
 void limit_memory(std::uint64_t bytes) {
+    // Before there are threads. NOLINTNEXTLINE(concurrency-mt-unsafe)
     mallopt(M_ARENA_MAX, malloc_arenas);
     if (bytes == 0 || built_with_sanitizer) return;
     const rlimit limit{bytes, bytes};

@@ -16,7 +16,7 @@ struct SandboxSettings {
 // offer, for example "landlock". Throws std::system_error if the kernel refuses what it does offer.
 std::vector<std::string> enter_sandbox(const SandboxSettings& settings);
 
-// The files of name lookup that the sandbox lets through one by one, for NameServiceWatch.
+// The files of name lookup that the sandbox lets through one by one, for FileWatch.
 std::vector<std::string> name_service_files();
 
 }  // namespace vitals::prober

@@ -32,6 +32,13 @@ start SIM_USUAL --servers 2
 start SIM_PLAIN --tls off
 start SIM_STRICT --tls require
 start SIM_WRONG --tls require --certificate wrong-name
+# Nobody calls these: they show what idle servers cost.
+start SIM_IDLE --servers 1000
+idle_pid=${pids[-1]}
+idle_since=$(date +%s%N)
+# CPU time in clock ticks, of which Linux counts 100 a second.
+cpu_ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+idle_ticks=$(cpu_ticks "$idle_pid")
 
 # section NAME HOST PORT CA: FreeTDS takes encryption from this file only.
 section() {
@@ -84,5 +91,25 @@ else
     count=$((count + 1))
     printf 'ok %d - tedious # SKIP node_modules is not installed\n' "$count"
 fi
+
+# report PASSED NAME
+report() {
+    count=$((count + 1))
+    [ "$1" = true ] || failed=$((failed + 1))
+    printf '%s %d - %s\n' "$([ "$1" = true ] && printf ok || printf 'not ok')" "$count" "$2"
+}
+
+idle_ms=$((($(date +%s%N) - idle_since) / 1000000))
+used_ms=$((($(cpu_ticks "$idle_pid") - idle_ticks) * 10))
+report "$([ $((used_ms * 20)) -le "$idle_ms" ] && printf true)" \
+    "1,000 idle servers used $used_ms ms of CPU in $idle_ms ms, at most 5 %"
+
+clean=true
+for pid in "${pids[@]}"; do
+    kill "$pid"
+    wait "$pid" || clean=false
+done
+pids=()
+report "$clean" 'the simulators end without complaint'
 printf '1..%d\n' "$count"
 [ "$failed" -eq 0 ]

@@ -114,6 +114,7 @@ std::vector<std::string> select_mount_points(std::string_view mounts) {
         if (!is_new && point.size() < known->second.size()) known->second = point;
     }
     std::vector<std::string> points;
+    points.reserve(by_source.size());
     for (const auto& [source, point] : by_source)
         points.push_back(point);
     std::sort(points.begin(), points.end());

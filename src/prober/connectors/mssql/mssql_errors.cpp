@@ -143,6 +143,7 @@ std::optional<Failure> describe_cut_off(const Observation& seen, Moment moment) 
             return Failure{ErrorClass::protocol, 0, "the server sent more rows than any answer has; cut off"};
         case CutOff::none:
         case CutOff::plain_text:
+        case CutOff::foreign:
             break;
     }
     return std::nullopt;

@@ -80,7 +80,7 @@ core::Result MssqlSession::poll_or_throw(const core::Job& job, const Deadline& d
     result.values = std::move(values.values);
     result.interval_ms = values.interval_ms;
     result.facts = mssql_facts(now, reading, encrypted_);
-    ask_cpu_history_ = ask_cpu_history_ || lacks_process_cpu(before, now);
+    ask_cpu_history_ = lacks_process_cpu(before, now);
     before_ = std::move(now);
     return result;
 }

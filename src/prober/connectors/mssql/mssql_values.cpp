@@ -29,11 +29,12 @@ std::optional<double> process_cpu_ms(const MssqlSample& before, const MssqlSampl
     return static_cast<double>(*kernel) + static_cast<double>(*user);
 }
 
+// Process times that stand still mean an idle server, or one that does not keep them: its own record tells.
 std::optional<double> cpu_percent(const std::optional<Step>& step, const MssqlSample& now) {
-    if (now.recorded_cpu_percent) return now.recorded_cpu_percent;
-    if (!step || !now.cpu_count || *now.cpu_count <= 0 || now.process_user_ms == 0) return std::nullopt;
+    if (!step || !now.cpu_count || *now.cpu_count <= 0) return now.recorded_cpu_percent;
     const auto used = process_cpu_ms(step->before, now);
-    if (!used) return std::nullopt;
+    if (used.value_or(0) == 0 && now.recorded_cpu_percent) return now.recorded_cpu_percent;
+    if (!used || now.process_user_ms == 0) return std::nullopt;
     const double available = static_cast<double>(step->interval.count()) * static_cast<double>(*now.cpu_count);
     return std::clamp(whole * *used / available, 0.0, whole);
 }

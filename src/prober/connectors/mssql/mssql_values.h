@@ -21,9 +21,8 @@ struct MssqlValues {
 // to see all sessions.
 //
 // Formulas (d = difference to the predecessor, dt = d(ms_ticks)):
-//   cpu_percent          100 * (d(kernel) + d(user)) / (dt * cpu_count) of SQL Server's process; where the server does
-//   not
-//                        keep these times, ProcessUtilization of the newest ring buffer record. 0 … 100.
+//   cpu_percent          100 * (d(kernel) + d(user)) / (dt * cpu_count) of SQL Server's process; where these times
+//                        stand still, ProcessUtilization of the newest ring buffer record, once asked. 0 … 100.
 //   memory_percent       100 * (total - available) / total physical memory of the host
 //   connection_count     General Statistics\User Connections
 //   batch_requests_sec   d(SQL Statistics\Batch Requests/sec) / dt

@@ -1,4 +1,4 @@
-#include "prober/sandbox/name_service_watch.h"
+#include "prober/sandbox/file_watch.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -20,14 +20,14 @@ bool denied(const std::string& path) {
 
 }  // namespace
 
-NameServiceWatch::NameServiceWatch(std::vector<std::string> paths) {
+FileWatch::FileWatch(std::vector<std::string> paths) {
     for (std::string& path : paths) {
         const bool denied_now = denied(path);
         files_.push_back({std::move(path), denied_now});
     }
 }
 
-bool NameServiceWatch::outdated() const {
+bool FileWatch::outdated() const {
     return std::any_of(files_.begin(), files_.end(),
                        [](const File& file) { return !file.denied_before && denied(file.path); });
 }
