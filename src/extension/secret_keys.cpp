@@ -59,6 +59,13 @@ void create_key_file(const char* path) {
     unlink(temporary.c_str());
     errno = error;
     if (!linked) throw std::runtime_error(failure("could not create key file", path));
+    // What is sealed from now on must be opened after a crash of the machine, too.
+    const auto slash = std::string_view(path).rfind('/');
+    const std::string directory(slash == std::string_view::npos ? "." : std::string_view(path).substr(0, slash + 1));
+    const File entry(directory.c_str(), O_RDONLY | O_DIRECTORY, 0);
+    if (entry.fd() < 0 || fsync(entry.fd()) != 0) {
+        throw std::runtime_error(failure("could not sync directory", directory.c_str()));
+    }
 }
 
 void read_key_file(const char* path, unsigned char* key) {

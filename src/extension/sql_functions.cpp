@@ -20,6 +20,10 @@ namespace vitals::ext {
 
 namespace {
 
+constexpr int least_check_ms = 1000;
+// As vitals.test_connection says it, which is not the only way here.
+constexpr int most_check_ms = 5 * 60 * 1000;
+
 bool notify_at_commit = false;
 
 // Subtransactions need no care: a notice too many only costs a look at the tables.
@@ -138,7 +142,10 @@ PG_FUNCTION_INFO_V1(vitals_request_check);
 Datum vitals_request_check(PG_FUNCTION_ARGS) {
     require_shared_memory();
     const int tenant_key = PG_GETARG_INT32(0);
-    const int timeout_ms = Max(PG_GETARG_INT32(2), 1000);
+    const int timeout_ms = Max(PG_GETARG_INT32(2), least_check_ms);
+    if (timeout_ms > most_check_ms) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timeout must not be longer than 5 minutes")));
+    }
     require_member_of_tenant(tenant_key);
     require_enabled();
     char* answer = request_check(tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);

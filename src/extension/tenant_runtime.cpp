@@ -30,7 +30,7 @@ constexpr auto most_batch_age = 1s;
 constexpr std::size_t most_batch = 500;
 // A tenant whose schema fails is tried again after this, and after so many times as long as the failure took: however
 // slowly it fails, it costs the others at most a twentieth of the time. One that works, but not in the time that an
-// honest schema needs, waits as long.
+// honest schema needs, waits for what it took beyond that.
 constexpr auto least_retry = 5s;
 constexpr int retry_factor = 20;
 constexpr auto slow_work = 250ms;
@@ -40,6 +40,8 @@ constexpr auto maintenance_retry = 1min;
 // Hundreds of tenants are not all maintained in the collector's first second.
 constexpr int maintenance_spread = 60;
 constexpr auto lost_poll_delay = 500ms;
+// Connection tests in flight, also of sessions that have given up waiting.
+constexpr std::size_t most_checks = 16;
 // A target whose poll got lost twice in a row is likely the one that brings the prober down.
 constexpr int most_lost_in_a_row = 2;
 
@@ -85,7 +87,7 @@ Time retry_of_failure(Time started) {
 
 Time next_after_success(Time started) {
     const Time now = Clock::now();
-    return now - started > slow_work ? now + (now - started) * retry_factor : now;
+    return now + std::max<Clock::duration>(now - started - slow_work, 0ms) * retry_factor;
 }
 
 }  // namespace
@@ -241,6 +243,8 @@ std::optional<Target> TenantRuntime::load_checked_target(std::string_view server
 
 void TenantRuntime::dispatch_check(const Request& request, Time now) {
     try {
+        if (checks_.size() >= most_checks)
+            throw std::runtime_error("Too many tests of this tenant are running; try again in a moment.");
         const auto target = load_checked_target(request.server_id, now);
         if (!target) throw std::runtime_error("The collector does not see the server; commit first.");
         if (!may_poll(*target)) throw std::runtime_error("Only a superuser may add a server with this connector.");

@@ -94,9 +94,13 @@ void Transaction::commit() {
     try {
         // No deferred trigger of a tenant can fire in the commit, with our rights: the restricted operation refuses to
         // queue one.
-        call([&] {
+        // For itself: an error of what follows is copied into the memory context that is the current one at its start,
+        // which must not be SPI's.
+        call([] {
             SPI_finish();
             PopActiveSnapshot();
+        });
+        call([&] {
             AtEOXact_GUC(false, before_.settings_level);
             SetUserIdAndSecContext(before_.user, before_.security_context);
             finish();

@@ -1,15 +1,11 @@
 #include "pg/wait_set.h"
 
-#include <array>
-
 #include "pg/boundary.h"
 #include "pg/pg.h"
 
 namespace vitals::pg {
 
 namespace {
-
-constexpr std::size_t events_at_once = 64;
 
 WaitEventSet* create_set(int size) {
 #if PG_VERSION_NUM >= 170000
@@ -20,8 +16,8 @@ WaitEventSet* create_set(int size) {
 }
 
 // A set cannot forget a socket again, so it is made anew each time: a few microseconds, against a wait of milliseconds.
-int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms, WaitEvent* events) {
-    WaitEventSet* set = create_set(static_cast<int>(count) + 2);
+int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms, WaitEvent* events, int most_events) {
+    WaitEventSet* set = create_set(most_events);
     int ready = 0;
     PG_TRY();
     {
@@ -31,7 +27,7 @@ int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms,
             const uint32 flags = sockets[i].write ? (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE) : WL_SOCKET_READABLE;
             AddWaitEventToSet(set, flags, sockets[i].fd, nullptr, const_cast<SocketInterest*>(&sockets[i]));
         }
-        ready = WaitEventSetWait(set, timeout_ms, events, events_at_once, PG_WAIT_EXTENSION);
+        ready = WaitEventSetWait(set, timeout_ms, events, most_events, PG_WAIT_EXTENSION);
     }
     PG_FINALLY();
     { FreeWaitEventSet(set); }
@@ -42,11 +38,14 @@ int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms,
 }  // namespace
 
 std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most) {
-    std::array<WaitEvent, events_at_once> events{};
+    // All at once: a prober whose answer stays unread would be taken for one that did not answer in time.
+    std::vector<WaitEvent> events(sockets.size() + 2);
+    WaitEvent* first_event = events.data();
+    const int most_events = static_cast<int>(events.size());
     const SocketInterest* first = sockets.data();
     const std::size_t count = sockets.size();
     const long timeout_ms = static_cast<long>(most.count());
-    const int ready = call([&] { return wait_once(first, count, timeout_ms, events.data()); });
+    const int ready = call([=] { return wait_once(first, count, timeout_ms, first_event, most_events); });
 
     std::vector<SocketReady> found;
     for (int i = 0; i < ready; ++i) {

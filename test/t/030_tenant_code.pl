@@ -100,7 +100,7 @@ within($sample_limit, 'another tenant is served', sub { snapshots_of($node, 'app
 # ---- code that ends well, but takes its time
 as_mallory(<<'SQL');
 CREATE FUNCTION tenant_mallory.idle(what text) RETURNS boolean LANGUAGE plpgsql AS
-$$ BEGIN INSERT INTO tenant_mallory.loot VALUES (what); PERFORM pg_sleep(0.5); RETURN true; END $$;
+$$ BEGIN INSERT INTO tenant_mallory.loot VALUES (what); PERFORM pg_sleep(1); RETURN true; END $$;
 CREATE FUNCTION tenant_mallory.idle_trigger() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM tenant_mallory.idle('slow store'); RETURN NEW; END $$;
 CREATE TRIGGER idle AFTER INSERT ON tenant_mallory.server_snapshots FOR EACH ROW EXECUTE FUNCTION tenant_mallory.idle_trigger();
