@@ -115,7 +115,7 @@ void CollectionLoop::reload(Time now) {
         auto& runtime = tenants_[tenant.key];
         if (!runtime) runtime = std::make_unique<TenantRuntime>(tenant, context_);
         runtime->reload(std::move(tenant), now);
-        runtime->maintain_if_due(now);
+        runtime->maintain_if_due();
     }
     std::erase_if(tenants_, [&](const auto& entry) { return !active.contains(entry.first); });
 }

@@ -391,7 +391,8 @@ void TenantRuntime::drop_excess_records() {
     }
 }
 
-void TenantRuntime::maintain_if_due(Time now) {
+void TenantRuntime::maintain_if_due() {
+    const Time now = Clock::now();
     // What cannot be read, since it is damaged or locked, is not maintained either.
     if (now < next_maintenance_ || now < read_not_before_) return;
     if (tenant_.owner_too_powerful || tenant_.version != VITALS_VERSION) return;

@@ -49,7 +49,7 @@ class TenantRuntime {
 
     // Stores what has been polled, if it is time to.
     void flush(Time now);
-    void maintain_if_due(Time now);
+    void maintain_if_due();
 
     [[nodiscard]] ProberSupervisor& prober() noexcept { return prober_; }
     [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
