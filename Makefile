@@ -17,7 +17,7 @@ help:
 	@echo 'make demo-stop      end and remove the demo'
 	@echo 'make check          build and run every test; SANITIZE=address,undefined or thread: under a sanitizer'
 	@echo 'make lint           check sources, format and clang-tidy only'
-	@echo 'make bench          measure what polling costs'
+	@echo 'make bench          measure what polling and storing cost'
 	@echo 'make format         format the C++ sources in place'
 	@echo 'make packages       install the Debian packages that the targets above need'
 	@echo 'make                build module, prober and SQL for the server of PG_CONFIG; V=1 shows the commands'
