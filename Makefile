@@ -17,7 +17,7 @@ help:
 	@echo 'make demo-stop      end and remove the demo'
 	@echo 'make check          build and run every test; SANITIZE=address,undefined or thread: under a sanitizer'
 	@echo 'make lint           check sources, format and clang-tidy only'
-	@echo 'make bench          measure what polling costs'
+	@echo 'make bench          measure what polling and storing cost'
 	@echo 'make format         format the C++ sources in place'
 	@echo 'make packages       install the Debian packages that the targets above need'
 	@echo 'make                build module, prober and SQL for the server of PG_CONFIG; V=1 shows the commands'
@@ -64,6 +64,8 @@ EXTVERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" pg_vitals.cont
 MODULE_big = pg_vitals
 CORE_OBJS := $(call objects_of,$(CORE_SOURCES))
 OBJS := $(CORE_OBJS) $(call objects_of,$(PG_SOURCES) $(EXTENSION_SOURCES))
+# Upgrade scripts, and the install scripts of the versions that they start from.
+DATA = $(UPGRADE_SCRIPTS)
 DATA_built = sql/pg_vitals--$(EXTVERSION).sql
 
 # A program and not a module, so PGXS, which makes one of both, does not build it. It runs beside the server and not in

@@ -12,6 +12,7 @@ on_disk() {
     {
         find src test -name '*.cpp' -not -path '*/node_modules/*'
         find sql -name '[0-9][0-9]_*.sql'
+        find sql/upgrades -name '*.sql'
     } | sort
 }
 

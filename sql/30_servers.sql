@@ -321,8 +321,7 @@ BEGIN
         'SELECT c.server_id, c.interval_seconds, c.enabled,
                 ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m), st.last_collected_at
          FROM %1$I.collection_config AS c
-         JOIN %1$I.servers AS s ON s.id = c.server_id
-         LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
+         LEFT JOIN %1$I.collection_state AS st ON st.server_id = c.server_id
          WHERE c.server_id = $1', tenant.schema_name)
         INTO setting USING found_id;
     IF setting.server_id IS NULL THEN

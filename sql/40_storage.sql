@@ -1,128 +1,368 @@
 -- Storing what was polled. The collector calls vitals.store_polls once per tenant and turn, as the tenant's owner; a
--- collection becomes one row of server_snapshots.
+-- collection becomes one row of server_snapshots. core/poll_record.h describes the batch.
 
-CREATE FUNCTION vitals.store_rows(tenant_schema name, polls jsonb) RETURNS integer
+CREATE FUNCTION vitals.pick_values(vals double precision[], positions integer[], scales smallint[]) RETURNS double precision[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_pick_values';
+COMMENT ON FUNCTION vitals.pick_values(double precision[], integer[], smallint[]) IS
+'The values at the positions (from 1), each rounded to as many digits after the decimal point as its scale says, halves away from zero. Errors: 2202E no such position, or the arrays do not match; 22003 not a finite number.';
+
+-- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
+-- beyond it is left out.
+CREATE FUNCTION vitals.add_series(tenant_schema name, sets jsonb) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     most_series constant bigint := 100000;
-    month timestamptz;
-    stored integer;
 BEGIN
-    FOR month IN
-        SELECT DISTINCT date_trunc('month', (p ->> 'collected_at')::timestamptz(3), 'UTC')
-        FROM jsonb_array_elements(polls) AS p
-    LOOP
-        PERFORM vitals.ensure_partition(tenant_schema, month);
-    END LOOP;
-
-    -- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what
-    -- is beyond it is left out.
     EXECUTE format(
         $sql$WITH new_series AS MATERIALIZED (
-             SELECT DISTINCT t.metric_key, coalesce(v ->> 2, '') AS instance
-             FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> 'values') AS v
+             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
+             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s) AS v
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              WHERE jsonb_typeof(v) = 'array'
                  AND NOT EXISTS (SELECT FROM %1$I.series AS s
-                                 WHERE s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, ''))
+                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, ''))
          )
-         INSERT INTO %1$I.series (metric_key, instance)
-         SELECT metric_key, instance FROM new_series
+         INSERT INTO %1$I.series (metric_type_id, instance)
+         SELECT metric_type_id, instance FROM new_series
          LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
                     THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
-         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING polls, most_series;
+         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING sets, most_series;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
 
+-- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
+-- them: a tenth of the work of building objects.
+CREATE FUNCTION vitals.label_sets(tenant_schema name, set_keys integer[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
     EXECUTE format(
-        $sql$WITH poll AS MATERIALIZED (
-             SELECT nr, p, (p ->> 'server_key')::integer AS server_key,
-                    (p ->> 'collected_at')::timestamptz(3) AS collected_at
-             FROM jsonb_array_elements($1) WITH ORDINALITY AS elements (p, nr)
-             WHERE EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = (p ->> 'server_key')::integer)
-         ), reading AS MATERIALIZED (
-             SELECT DISTINCT ON (poll.nr, s.series_key) poll.nr, s.series_key, t.name, s.instance,
-                    -- From jsonb and not from text: no "NaN", no "Infinity".
-                    round(nullif(v -> 1, 'null')::numeric, t.scale)::double precision AS value
-             FROM poll, jsonb_array_elements(p -> 'values') WITH ORDINALITY AS v (v, position)
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             JOIN %1$I.series AS s ON s.metric_key = t.metric_key AND s.instance = coalesce(v ->> 2, '')
-             WHERE jsonb_typeof(v) = 'array'
-             ORDER BY poll.nr, s.series_key, v.position DESC
-         ), vector AS MATERIALIZED (
-             SELECT nr, array_agg(series_key ORDER BY series_key) AS series_keys,
-                    array_agg(value ORDER BY series_key) AS vals,
-                    max(value) FILTER (WHERE name = 'cpu_percent' AND instance = '') AS cpu_percent,
-                    max(value) FILTER (WHERE name = 'memory_percent' AND instance = '') AS memory_percent,
-                    max(value) FILTER (WHERE name = 'connection_count' AND instance = '') AS connection_count
-             FROM reading GROUP BY nr
-         ), new_set AS (
-             INSERT INTO %1$I.series_sets (series_keys, hash)
-             SELECT DISTINCT ON (series_keys) series_keys, md5(series_keys::text)::uuid FROM vector
-             WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.hash = md5(vector.series_keys::text)::uuid)
-             RETURNING set_key, hash
-         ), known_set AS (
-             SELECT set_key, hash FROM new_set
+        $sql$UPDATE %1$I.set_members AS m
+         SET json_before = l.json_before, json_after = l.json_after
+         FROM (SELECT m.set_key, m.position,
+                      concat(CASE WHEN m.position > 1 THEN ', ' END,
+                             CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
+                             CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
+                             CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
+                      CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
+               FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
+                            row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
+                     FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)
+                     WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
+               JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id) AS l
+         WHERE m.set_key = l.set_key AND m.position = l.position
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)$sql$, tenant_schema)
+        USING set_keys;
+END
+$$;
+COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
+'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
+
+-- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
+-- put together again, series by series.
+CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        $sql$WITH candidate AS MATERIALIZED (
+             SELECT n.server_id, n.collected_at, n.id AS snapshot_id, n.set_key, n.vals, true AS is_new
+             FROM %1$I.server_snapshots AS n
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
              UNION ALL
-             SELECT k.set_key, k.hash FROM %1$I.series_sets AS k
-             WHERE k.hash IN (SELECT md5(series_keys::text)::uuid FROM vector)
-         ), latest AS (
-             INSERT INTO %1$I.server_latest AS l (server_key, series_key, collected_at, value)
-             SELECT DISTINCT ON (poll.server_key, reading.series_key)
-                    poll.server_key, reading.series_key, poll.collected_at, reading.value
-             FROM reading JOIN poll USING (nr)
-             ORDER BY poll.server_key, reading.series_key, poll.collected_at DESC
-             ON CONFLICT (server_key, series_key) DO UPDATE
-             SET collected_at = excluded.collected_at, value = excluded.value
-             WHERE excluded.collected_at >= l.collected_at
-         ), event AS (
+             SELECT l.server_id, l.collected_at, l.snapshot_id, l.set_key, s.vals, false
+             FROM %1$I.latest_collections AS l
+             CROSS JOIN LATERAL (SELECT s.vals FROM %1$I.server_snapshots AS s
+                                 WHERE s.server_id = l.server_id AND s.collected_at = l.collected_at AND s.id = l.snapshot_id
+                                 LIMIT 1) AS s
+             WHERE l.server_id = ANY ($1)
+         ), newest AS MATERIALIZED (
+             SELECT DISTINCT ON (c.server_id) c.*, k.series_keys
+             FROM candidate AS c JOIN %1$I.series_sets AS k USING (set_key)
+             ORDER BY c.server_id, c.collected_at DESC, c.is_new DESC
+         ), reading AS (
+             SELECT c.server_id, v.series_key, c.collected_at::timestamptz, v.value, c.is_new
+             FROM candidate AS c JOIN %1$I.series_sets AS k USING (set_key)
+             CROSS JOIN unnest(k.series_keys, c.vals) AS v (series_key, value)
+             UNION ALL
+             SELECT l.server_id, o.series_key, o.collected_at, o.value, false
+             FROM %1$I.latest_collections AS l
+             CROSS JOIN unnest(l.older_series, l.older_vals, l.older_times) AS o (series_key, value, collected_at)
+             WHERE l.server_id = ANY ($1)
+         ), latest AS MATERIALIZED (
+             SELECT DISTINCT ON (server_id, series_key) * FROM reading
+             ORDER BY server_id, series_key, collected_at DESC, is_new DESC
+         ), older AS (
+             SELECT r.server_id, array_agg(r.series_key) AS series, array_agg(r.value) AS vals,
+                    array_agg(r.collected_at) AS times
+             FROM latest AS r JOIN newest AS n USING (server_id)
+             WHERE r.series_key <> ALL (n.series_keys)
+             GROUP BY r.server_id
+         ), shown AS (
+             SELECT r.server_id, max(r.value) FILTER (WHERE t.name = 'connection_count') AS connection_count,
+                    max(r.value) FILTER (WHERE t.name = 'cpu_percent') AS cpu_percent,
+                    max(r.value) FILTER (WHERE t.name = 'memory_percent') AS memory_percent
+             FROM latest AS r JOIN %1$I.series AS s USING (series_key) JOIN %1$I.metric_types AS t ON t.id = s.metric_type_id
+             WHERE s.instance = ''
+             GROUP BY r.server_id
+         )
+         INSERT INTO %1$I.latest_collections AS l
+             (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent, older_series,
+              older_vals, older_times)
+         SELECT n.server_id, n.collected_at, n.snapshot_id, n.set_key, s.connection_count, s.cpu_percent, s.memory_percent,
+                o.series, o.vals, o.times
+         FROM newest AS n LEFT JOIN shown AS s USING (server_id) LEFT JOIN older AS o USING (server_id)
+         ON CONFLICT (server_id) DO UPDATE
+         SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
+             connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
+             memory_percent = excluded.memory_percent, older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
+        tenant_schema)
+        USING server_ids, snapshot_ids, since, until;
+END
+$$;
+COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+'Brings latest_collections up to date with the snapshots given, for servers whose collections differ in their series or come out of order. Called by vitals.store_snapshots.';
+
+CREATE FUNCTION vitals.is_table(tenant_schema name, relation name) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = to_regclass(format('%I.%I', tenant_schema, relation)) AND c.relkind = 'r')
+$$;
+COMMENT ON FUNCTION vitals.is_table(name, name) IS
+'Whether a relation of a tenant is the table that it was made as, and not gone or a view of its owner''s.';
+
+-- health: also what says how the servers are, and not only the values.
+CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, health boolean) RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_sets constant integer := 10000;
+    ids uuid[];
+    first_time timestamptz;
+    last_time timestamptz;
+    to_merge uuid[];
+    new_sets integer[];
+    -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
+    if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
+    health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
-                 (server_key, happened_at, old_status, new_status, error_class, error_number, message)
-             SELECT server_key, collected_at, p ->> 'old_status', p ->> 'status', p #>> '{error,class}',
+                 (server_id, happened_at, old_status, new_status, error_class, error_number, message)
+             SELECT server_id, collected_at, p ->> 'old_status', p ->> 'status', p #>> '{error,class}',
                     (p #>> '{error,number}')::integer, p #>> '{error,message}'
              FROM poll WHERE p ->> 'old_status' <> p ->> 'status'
              ORDER BY nr
-         ), state AS (
-             INSERT INTO %1$I.collection_state AS st
-                 (server_key, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
+         ), newest AS MATERIALIZED (
+             SELECT DISTINCT ON (server_id) server_id, collected_at, p
+             FROM poll ORDER BY server_id, nr DESC
+         ), new_state AS MATERIALIZED (
+             SELECT server_id, p ->> 'status' AS status, collected_at AS status_since,
+                    (p ->> 'started_at')::timestamptz AS last_started_at,
+                    CASE WHEN (p ->> 'collected')::boolean THEN collected_at END AS last_collected_at,
+                    (p ->> 'next_due_at')::timestamptz AS next_due_at, (p ->> 'lag_ms')::double precision AS lag_ms,
+                    (p ->> 'duration_ms')::double precision AS duration_ms,
+                    (p ->> 'consecutive_failures')::integer AS consecutive_failures,
+                    p #>> '{error,class}' AS last_error_class, (p #>> '{error,number}')::integer AS last_error_number,
+                    p #>> '{error,message}' AS last_error, CASE WHEN p ? 'error' THEN collected_at END AS last_error_at,
+                    p -> 'facts' AS facts
+             FROM newest
+         ), state_of_known AS (
+             UPDATE %1$I.collection_state AS st
+             SET status = e.status,
+                 status_since = CASE WHEN st.status = e.status THEN st.status_since ELSE e.status_since END,
+                 last_started_at = e.last_started_at,
+                 last_collected_at = coalesce(e.last_collected_at, st.last_collected_at),
+                 next_due_at = e.next_due_at, lag_ms = e.lag_ms, duration_ms = e.duration_ms,
+                 consecutive_failures = e.consecutive_failures,
+                 last_error_class = e.last_error_class, last_error_number = e.last_error_number,
+                 last_error = e.last_error, last_error_at = coalesce(e.last_error_at, st.last_error_at),
+                 facts = coalesce(e.facts, st.facts)
+             FROM new_state AS e WHERE st.server_id = e.server_id
+             RETURNING st.server_id
+         ), state_of_new AS (
+             INSERT INTO %1$I.collection_state
+                 (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
                   consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts)
-             SELECT DISTINCT ON (server_key)
-                    server_key, p ->> 'status', collected_at, (p ->> 'started_at')::timestamptz,
-                    CASE WHEN (p ->> 'collected')::boolean THEN collected_at END,
-                    (p ->> 'next_due_at')::timestamptz, (p ->> 'lag_ms')::double precision,
-                    (p ->> 'duration_ms')::double precision, (p ->> 'consecutive_failures')::integer,
-                    p #>> '{error,class}', (p #>> '{error,number}')::integer, p #>> '{error,message}',
-                    CASE WHEN p ? 'error' THEN collected_at END, p -> 'facts'
-             FROM poll ORDER BY server_key, nr DESC
-             ON CONFLICT (server_key) DO UPDATE
-             SET status = excluded.status,
-                 status_since = CASE WHEN st.status = excluded.status THEN st.status_since ELSE excluded.status_since END,
-                 last_started_at = excluded.last_started_at,
-                 last_collected_at = coalesce(excluded.last_collected_at, st.last_collected_at),
-                 next_due_at = excluded.next_due_at, lag_ms = excluded.lag_ms, duration_ms = excluded.duration_ms,
-                 consecutive_failures = excluded.consecutive_failures,
-                 last_error_class = excluded.last_error_class, last_error_number = excluded.last_error_number,
-                 last_error = excluded.last_error, last_error_at = coalesce(excluded.last_error_at, st.last_error_at),
-                 facts = coalesce(excluded.facts, st.facts)
-         )
-         INSERT INTO %1$I.server_snapshots
-             (collected_at, server_key, set_key, interval_ms, duration_ms, connection_count, cpu_percent, memory_percent,
-              status, vals)
-         SELECT poll.collected_at, poll.server_key, known_set.set_key, round((p ->> 'interval_ms')::numeric)::integer,
-                round((p ->> 'duration_ms')::numeric)::integer, vector.connection_count, vector.cpu_percent,
-                vector.memory_percent, p ->> 'status', vector.vals
-         FROM poll
-         LEFT JOIN vector USING (nr)
-         LEFT JOIN known_set ON known_set.hash = md5(vector.series_keys::text)::uuid$sql$, tenant_schema) USING polls;
-    GET DIAGNOSTICS stored = ROW_COUNT;
-    RETURN stored;
+             SELECT server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
+                    consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts
+             FROM new_state WHERE server_id NOT IN (SELECT server_id FROM state_of_known)
+             ON CONFLICT DO NOTHING
+         )$sql$;
+    server_sql constant text := $sql$, free_server AS (
+             SELECT s.id FROM %1$I.servers AS s WHERE s.id IN (SELECT server_id FROM newest)
+             FOR NO KEY UPDATE SKIP LOCKED
+         ), server AS (
+             UPDATE %1$I.servers AS s
+             SET status = n.p ->> 'status', last_error = n.p #>> '{error,message}',
+                 last_seen_at = CASE WHEN (n.p ->> 'collected')::boolean THEN n.collected_at ELSE s.last_seen_at END
+             FROM newest AS n, free_server AS f
+             WHERE s.id = n.server_id AND f.id = n.server_id
+         )$sql$;
+    config_sql constant text := $sql$, free_config AS (
+             SELECT c.server_id FROM %1$I.collection_config AS c
+             WHERE c.server_id IN (SELECT server_id FROM newest WHERE (p ->> 'collected')::boolean)
+             FOR NO KEY UPDATE SKIP LOCKED
+         ), config AS (
+             UPDATE %1$I.collection_config AS c SET last_collected_at = n.collected_at
+             FROM newest AS n, free_config AS f
+             WHERE c.server_id = n.server_id AND f.server_id = n.server_id
+         )$sql$;
+BEGIN
+    EXECUTE format(
+        $sql$WITH poll AS MATERIALIZED (
+             SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
+                    (p ->> 'set')::integer AS set_nr
+             FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS elements (p, nr)
+             JOIN %1$I.servers AS s ON s.id = (p ->> 'server_id')::uuid
+         ), wanted AS (
+             -- A series that is named twice counts once, the last time.
+             SELECT DISTINCT ON (e.set_nr, s.series_key) e.set_nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
+             FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr),
+                 jsonb_array_elements(e.members) WITH ORDINALITY AS v (v, position)
+             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+             JOIN %1$I.series AS s ON s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '')
+             WHERE jsonb_typeof(v) = 'array'
+             ORDER BY e.set_nr, s.series_key, v.position DESC
+         ), variant AS MATERIALIZED (
+             -- Once there are too many combinations of instances, new ones lose their instances.
+             SELECT set_nr, false AS plain, array_agg(series_key ORDER BY name, instance) AS series_keys,
+                    array_agg(position ORDER BY name, instance) AS positions,
+                    array_agg(scale ORDER BY name, instance) AS scales,
+                    array_agg(CASE WHEN instance = '' THEN name ELSE '' END ORDER BY name, instance) AS names
+             FROM wanted GROUP BY set_nr
+             UNION ALL
+             SELECT set_nr, true, array_agg(series_key ORDER BY name), array_agg(position ORDER BY name),
+                    array_agg(scale ORDER BY name), array_agg(name ORDER BY name)
+             FROM wanted WHERE instance = '' AND (SELECT max(set_key) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
+         ), hashed AS MATERIALIZED (
+             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
+             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
+         ), chosen AS MATERIALIZED (
+             SELECT DISTINCT ON (set_nr) *,
+                    array_position(names, 'cpu_percent') AS cpu, array_position(names, 'memory_percent') AS memory,
+                    array_position(names, 'connection_count') AS connections
+             FROM hashed
+             WHERE set_key IS NOT NULL OR (SELECT coalesce(max(set_key), 0) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
+             ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
+         ), new_set AS (
+             INSERT INTO %1$I.series_sets (series_keys, hash)
+             SELECT DISTINCT ON (hash) series_keys, hash FROM chosen WHERE set_key IS NULL
+             RETURNING set_key, series_keys, hash
+         ), new_member AS (
+             INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance)
+             SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
+             FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
+             JOIN %1$I.series AS s USING (series_key)
+         ), vector AS MATERIALIZED (
+             SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, coalesce(c.set_key, k.set_key) AS set_key,
+                    c.cpu, c.memory, c.connections,
+                    vitals.pick_values((p ->> 'vals')::double precision[], c.positions, c.scales) AS vals
+             FROM poll
+             LEFT JOIN chosen AS c ON c.set_nr = poll.set_nr + 1
+             LEFT JOIN new_set AS k ON k.hash = c.hash
+         ), stored AS (
+             INSERT INTO %1$I.server_snapshots
+                 (server_id, collected_at, set_key, interval_ms, duration_ms, connection_count, status, cpu_percent,
+                  memory_percent, vals)
+             SELECT server_id, collected_at, set_key, round((p ->> 'interval_ms')::numeric)::integer,
+                    round((p ->> 'duration_ms')::numeric)::integer, vals[connections]::integer, p ->> 'status',
+                    vals[cpu]::numeric, vals[memory]::numeric, vals
+             FROM vector ORDER BY nr
+             RETURNING id, server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent
+         ), to_merge AS MATERIALIZED (
+             SELECT n.server_id
+             FROM stored AS n LEFT JOIN %1$I.latest_collections AS l USING (server_id)
+             WHERE n.set_key IS NOT NULL
+             GROUP BY n.server_id
+             HAVING count(DISTINCT n.set_key) > 1 OR bool_or(l.set_key <> n.set_key OR l.collected_at > n.collected_at)
+         ), latest AS MATERIALIZED (
+             SELECT DISTINCT ON (n.server_id) n.*
+             FROM stored AS n
+             WHERE n.set_key IS NOT NULL AND n.server_id NOT IN (SELECT server_id FROM to_merge)
+             ORDER BY n.server_id, n.collected_at DESC
+         ), free_latest AS (
+             SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id IN (SELECT server_id FROM latest)
+             FOR NO KEY UPDATE %2$s
+         ), latest_of_known AS (
+             UPDATE %1$I.latest_collections AS l
+             SET collected_at = n.collected_at, snapshot_id = n.id, set_key = n.set_key,
+                 connection_count = n.connection_count, cpu_percent = n.cpu_percent, memory_percent = n.memory_percent
+             FROM latest AS n, free_latest AS f WHERE l.server_id = n.server_id AND f.server_id = n.server_id
+         ), latest_of_new AS (
+             INSERT INTO %1$I.latest_collections AS l
+                 (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
+             SELECT server_id, collected_at, id, set_key, connection_count, cpu_percent, memory_percent
+             FROM latest WHERE server_id NOT IN (SELECT l.server_id FROM %1$I.latest_collections AS l)
+             ON CONFLICT (server_id) DO UPDATE
+             SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
+                 connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
+                 memory_percent = excluded.memory_percent
+         )$sql$
+            || CASE WHEN health THEN health_sql ELSE '' END
+            || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
+            || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
+         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
+                (SELECT array_agg(set_key) FROM new_set)
+         FROM stored$sql$, tenant_schema, if_locked)
+        INTO ids, first_time, last_time, to_merge, new_sets USING batch, most_sets;
+    IF new_sets IS NOT NULL THEN
+        PERFORM vitals.label_sets(tenant_schema, new_sets);
+    END IF;
+    IF to_merge IS NOT NULL AND health THEN
+        EXECUTE format(
+            $sql$WITH free AS MATERIALIZED (
+                 SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
+                 FOR NO KEY UPDATE SKIP LOCKED
+             )
+             SELECT array_agg(m.id) FROM unnest($1) AS m (id)
+             WHERE m.id IN (SELECT server_id FROM free)
+                 OR NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = m.id)$sql$, tenant_schema)
+            INTO to_merge USING to_merge;
+    END IF;
+    IF to_merge IS NOT NULL THEN
+        PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, first_time, last_time);
+    END IF;
+    RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION vitals.store_rows(name, jsonb) IS
-'Stores polls (a JSON array, see core/poll_record.h) of one tenant; returns how many rows of server_snapshots were written. Polls of servers that are gone are left out.';
+COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, boolean) IS
+'Writes the rows of a batch whose series and partitions are there; returns their ids. health: also states, events and what servers and collection_config show of them. Called by vitals.store_rows.';
+
+CREATE FUNCTION vitals.store_rows(tenant_schema name, batch jsonb, health boolean DEFAULT true) RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    at timestamptz;
+BEGIN
+    PERFORM vitals.add_series(tenant_schema, batch -> 'sets');
+    BEGIN
+        RETURN vitals.store_snapshots(tenant_schema, batch, health);
+    EXCEPTION WHEN check_violation THEN
+        -- Looking for the partitions beforehand would cost every batch what one in a month needs.
+        FOR at IN
+            SELECT DISTINCT (p ->> 'collected_at')::timestamptz(3) FROM jsonb_array_elements(batch -> 'polls') AS p
+        LOOP
+            PERFORM vitals.ensure_partition(tenant_schema, at);
+        END LOOP;
+    END;
+    RETURN vitals.store_snapshots(tenant_schema, batch, health);
+END
+$$;
+COMMENT ON FUNCTION vitals.store_rows(name, jsonb, boolean) IS
+'Stores a batch of polls (core/poll_record.h) of one tenant, makes the partitions it lacks, and returns the ids of the new rows of server_snapshots. Polls of servers that are gone are left out.';
 
 CREATE FUNCTION vitals.store_polls(
-    tenant_schema name, polls jsonb, OUT stored integer, OUT rejected integer, OUT reason text)
+    tenant_schema name, batch jsonb, OUT stored integer, OUT rejected integer, OUT reason text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -131,15 +371,18 @@ DECLARE
 BEGIN
     rejected := 0;
     BEGIN
-        stored := vitals.store_rows(tenant_schema, polls);
+        stored := coalesce(cardinality(vitals.store_rows(tenant_schema, batch)), 0);
         RETURN;
     EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
         stored := 0;
     END;
     -- One of them is poison; find it, so that it costs the others nothing.
-    FOR poll IN SELECT jsonb_array_elements(polls) LOOP
+    FOR poll IN SELECT jsonb_array_elements(batch -> 'polls') LOOP
         BEGIN
-            stored := stored + vitals.store_rows(tenant_schema, jsonb_build_array(poll));
+            stored := stored + coalesce(cardinality(vitals.store_rows(
+                tenant_schema,
+                jsonb_build_object('sets', jsonb_build_array(coalesce(batch -> 'sets' -> (poll ->> 'set')::integer, '[]')),
+                                   'polls', jsonb_build_array(jsonb_set(poll, '{set}', '0', false))))), 0);
         EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
             rejected := rejected + 1;
             reason := SQLERRM;
@@ -148,29 +391,27 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.store_polls(name, jsonb) IS
-'Stores polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message.';
+'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message.';
 
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '500ms'
 AS $$
 DECLARE
     written_by_collector name;
 BEGIN
-    FOR month IN 0..2 LOOP
-        PERFORM vitals.ensure_partition(tenant_schema, now() + month * interval '1 month');
-    END LOOP;
     EXECUTE format(
         $sql$DELETE FROM %1$I.server_events AS e
-         USING (SELECT event_key, row_number() OVER (PARTITION BY server_key ORDER BY event_key DESC) AS age
+         USING (SELECT event_key, row_number() OVER (PARTITION BY server_id ORDER BY event_key DESC) AS age
                 FROM %1$I.server_events) AS aged
          WHERE aged.event_key = e.event_key AND aged.age > 1000$sql$, tenant_schema);
-    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'server_latest', 'server_events'] LOOP
+    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'latest_collections', 'server_events'] LOOP
         EXECUTE format($sql$DELETE FROM %1$I.%2$I AS w
-                        WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.server_key = w.server_key)$sql$,
+                        WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.maintain_tenant(name) IS
-'Keeps a tenant in order: partitions for this and the next two months (UTC), the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour.';
+'Keeps the rows of a tenant in order: the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour, after vitals.partition_step.';

@@ -7,12 +7,11 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        $sql$SELECT s.name, t.name, r.instance, round(l.value::numeric, t.scale), t.unit, l.collected_at::timestamptz
+        $sql$SELECT s.name, t.name, l.instance, round(l.value, t.scale), t.unit, l.collected_at
          FROM %1$I.server_latest AS l
-         JOIN %1$I.servers AS s USING (server_key)
-         JOIN %1$I.series AS r USING (series_key)
-         JOIN %1$I.metric_types AS t USING (metric_key)
-         ORDER BY s.name, t.name, r.instance$sql$, tenant.schema_name);
+         JOIN %1$I.servers AS s ON s.id = l.server_id
+         JOIN %1$I.metric_types AS t ON t.id = l.metric_type_id
+         ORDER BY s.name, t.name, l.instance$sql$, tenant.schema_name);
 END
 $$;
 COMMENT ON FUNCTION vitals.latest_metrics_rows_in(vitals.tenants) IS 'vitals.latest_metrics_rows as the tenant''s role.';
@@ -47,6 +46,7 @@ BEGIN
     RETURN QUERY EXECUTE format(
         $sql$SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, 'unknown'),
                 CASE WHEN c.enabled IS NOT TRUE THEN 'stopped'
+                     WHEN (SELECT p.paused FROM vitals.installation_status AS p) THEN 'paused'
                      WHEN NOT vitals.collector_running() THEN 'no collector'
                      WHEN st.next_due_at IS NULL THEN 'waiting'
                      WHEN st.next_due_at < clock_timestamp() - interval '10 seconds' THEN 'overdue'
@@ -56,7 +56,7 @@ BEGIN
                 st.last_error_class, st.last_error, st.last_error_at, st.facts
          FROM %1$I.servers AS s
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
-         LEFT JOIN %1$I.collection_state AS st ON st.server_key = s.server_key
+         LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
          ORDER BY s.name$sql$, tenant.schema_name);
 END
 $$;
@@ -84,7 +84,7 @@ COMMENT ON COLUMN vitals.collection_status.interval_seconds IS 'How often it is 
 COMMENT ON COLUMN vitals.collection_status.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
 COMMENT ON COLUMN vitals.collection_status.state IS
-'stopped: collection is off; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
+'stopped: collection is off; paused: it is on, but the database waits for vitals.enable(); no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
 COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is due; NULL while collection is off or before the first one.';
 COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
 COMMENT ON COLUMN vitals.collection_status.last_collected_at IS 'When something was read last.';
@@ -94,3 +94,56 @@ COMMENT ON COLUMN vitals.collection_status.error_class IS 'Class of the last pol
 COMMENT ON COLUMN vitals.collection_status.last_error IS 'Message of the last poll''s error; NULL after a good poll.';
 COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed last, also if the newest did not.';
 COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';
+
+CREATE FUNCTION vitals.fleet_status_rows_in(tenant vitals.tenants)
+RETURNS TABLE (
+    server text, server_id uuid, connector text, host text, enabled boolean, status text, status_since timestamptz,
+    cpu_percent numeric, memory_percent numeric, connection_count integer, collected_at timestamptz,
+    last_seen_at timestamptz, last_error text)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        $sql$SELECT s.name, s.id, s.connector, s.host, coalesce(c.enabled, false), coalesce(st.status, 'unknown'),
+                st.status_since, l.cpu_percent, l.memory_percent, l.connection_count, l.collected_at::timestamptz,
+                st.last_collected_at, st.last_error
+         FROM %1$I.servers AS s
+         LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
+         LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
+         LEFT JOIN %1$I.latest_collections AS l ON l.server_id = s.id
+         ORDER BY s.name$sql$, tenant.schema_name);
+END
+$$;
+COMMENT ON FUNCTION vitals.fleet_status_rows_in(vitals.tenants) IS 'vitals.fleet_status_rows as the tenant''s role.';
+
+CREATE FUNCTION vitals.fleet_status_rows()
+RETURNS TABLE (
+    server text, server_id uuid, connector text, host text, enabled boolean, status text, status_since timestamptz,
+    cpu_percent numeric, memory_percent numeric, connection_count integer, collected_at timestamptz,
+    last_seen_at timestamptz, last_error text)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.fleet_status_rows() IS 'Rows of the view vitals.fleet_status.';
+
+CREATE VIEW vitals.fleet_status AS
+SELECT f.server, f.server_id, f.connector, f.host, f.enabled, f.status, f.status_since, f.cpu_percent, f.memory_percent,
+    f.connection_count, f.collected_at, f.last_seen_at, f.last_error
+FROM vitals.fleet_status_rows() AS f;
+COMMENT ON VIEW vitals.fleet_status IS 'How every server of your tenant is: one row each, without a look at history.';
+COMMENT ON COLUMN vitals.fleet_status.server IS 'Name of the server.';
+COMMENT ON COLUMN vitals.fleet_status.server_id IS 'Its id, as in the tenant''s relations.';
+COMMENT ON COLUMN vitals.fleet_status.connector IS 'What kind of target it is, for example mssql.';
+COMMENT ON COLUMN vitals.fleet_status.host IS 'Host name or address; NULL where the connector needs none.';
+COMMENT ON COLUMN vitals.fleet_status.enabled IS 'Whether its collection is on.';
+COMMENT ON COLUMN vitals.fleet_status.status IS
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+COMMENT ON COLUMN vitals.fleet_status.status_since IS 'Since when it has this status.';
+COMMENT ON COLUMN vitals.fleet_status.cpu_percent IS 'Newest value; NULL where it is not known.';
+COMMENT ON COLUMN vitals.fleet_status.memory_percent IS 'Newest value; NULL where it is not known.';
+COMMENT ON COLUMN vitals.fleet_status.connection_count IS 'Newest value; NULL where it is not known.';
+COMMENT ON COLUMN vitals.fleet_status.collected_at IS
+'When the values are from: look here before trusting those of a server that is offline.';
+COMMENT ON COLUMN vitals.fleet_status.last_seen_at IS 'When something was read last.';
+COMMENT ON COLUMN vitals.fleet_status.last_error IS 'Message of the newest poll''s error; NULL after a good one.';

@@ -67,3 +67,17 @@ COMMENT ON COLUMN vitals.probers.in_flight IS 'Polls that it works on now.';
 COMMENT ON COLUMN vitals.probers.polls_lost IS 'Polls that were in flight when a prober ended.';
 COMMENT ON COLUMN vitals.probers.last_exit IS 'Why the last one ended, for example: killed by signal 11.';
 COMMENT ON COLUMN vitals.probers.last_exit_at IS 'When that was.';
+
+CREATE FUNCTION vitals.note_problem(tenant_key integer, problem text) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM vitals.tenant_problems AS p WHERE p.tenant_key = note_problem.tenant_key OR note_problem.tenant_key IS NULL;
+    IF problem <> '' THEN
+        INSERT INTO vitals.tenant_problems (tenant_key, problem) VALUES (tenant_key, left(problem, 1000));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.note_problem(integer, text) IS
+'Shows a problem of a tenant in vitals.tenants, or none where it is empty. Without a tenant: forgets all. Called by the collector.';

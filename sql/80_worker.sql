@@ -29,7 +29,7 @@ COMMENT ON VIEW vitals.worker_status IS 'This database''s collector: one row, or
 COMMENT ON COLUMN vitals.worker_status.pid IS 'Its process id; NULL while none runs.';
 COMMENT ON COLUMN vitals.worker_status.database IS 'Name of this database.';
 COMMENT ON COLUMN vitals.worker_status.state IS
-'running; starting; wanted: will be started, at once or after a failure''s back-off; no worker slot: max_worker_processes is used up; version mismatch: ALTER EXTENSION pg_vitals UPDATE is needed; no extension; retiring.';
+'running; starting; wanted: will be started, at once or after a failure''s back-off; no worker slot: max_worker_processes is used up; version mismatch: ALTER EXTENSION pg_vitals UPDATE is needed; paused: run vitals.enable(): the database was restored or copied, see vitals.installation_status; no extension; retiring.';
 COMMENT ON COLUMN vitals.worker_status.extension_version IS 'Version of the extension as the collector last saw it.';
 COMMENT ON COLUMN vitals.worker_status.started_at IS 'When the process, or the last one, started.';
 COMMENT ON COLUMN vitals.worker_status.restarts IS 'Unexpected ends since the server started.';

@@ -1,4 +1,10 @@
 // A finished poll as the collector hands it to storage: the argument of vitals.store_polls.
+//
+// A batch is one JSON object. Most polls of a tenant have the same series, so their names stand in it once:
+//   {"sets": [[["cpu_percent", ""], ["disk_percent", "/"]], …],
+//    "polls": [{"server_id": …, "set": 0, "vals": "{12.5,NULL}", …}, …]}
+// "set" counts from 0; "vals" is an array literal of PostgreSQL, which it reads ten times as fast as JSON. Both are
+// left out where nothing was read.
 #pragma once
 
 #include <map>
@@ -12,7 +18,7 @@
 namespace vitals::core {
 
 struct PollRecord {
-    int server_key = 0;
+    std::string server_id;  // uuid
     // Times as text that timestamptz reads, in UTC with milliseconds.
     std::string collected_at;
     std::string started_at;
@@ -29,7 +35,7 @@ struct PollRecord {
     std::map<std::string, std::string> facts;
 };
 
-// A JSON array, in the order given.
+// The batch, with the polls in the order given.
 std::string encode_records(const std::vector<PollRecord>& records);
 
 }  // namespace vitals::core

@@ -10,9 +10,11 @@
 
 #include "extension/collector.h"
 #include "extension/collector_report.h"
+#include "extension/installation.h"
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 #include "extension/settings.h"
+#include "extension/storage.h"
 #include "extension/tenant_runtime.h"
 #include "extension/worker_process.h"
 #include "pg/boundary.h"
@@ -42,8 +44,12 @@ class CollectionLoop {
     CollectionLoop(const CollectionLoop&) = delete;
     CollectionLoop& operator=(const CollectionLoop&) = delete;
 
+    // Whether vitals.enable() is needed: nothing can be collected.
+    [[nodiscard]] bool paused() const noexcept { return paused_; }
+
     void turn() {
         reload_if_due();
+        if (paused_) return;
         serve_requests();
         dispatch();
         for (auto& [key, tenant] : tenants_)
@@ -71,6 +77,7 @@ class CollectionLoop {
     std::uint64_t generation_ = 0;
     Time next_reload_{};
     Time earliest_reload_{};
+    bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
     int served_last_ = 0;       // the tenant that was given its turn first last time
     std::set<std::string> noted_;
@@ -108,7 +115,7 @@ void CollectionLoop::reload(Time now) {
         auto& runtime = tenants_[tenant.key];
         if (!runtime) runtime = std::make_unique<TenantRuntime>(tenant, context_);
         runtime->reload(std::move(tenant), now);
-        runtime->maintain_if_due(now);
+        runtime->maintain_if_due();
     }
     std::erase_if(tenants_, [&](const auto& entry) { return !active.contains(entry.first); });
 }
@@ -142,6 +149,7 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
     std::string problem;
     try {
         auto tenants = load_tenants();
+        paused_ = tenants.empty() && !pause_reason().empty();
         if (!read_problem_.empty()) pg::write_log(pg::LogLevel::log, "tenants can be read again");
         read_problem_.clear();
         return tenants;
@@ -237,7 +245,8 @@ void CollectionLoop::wait() {
 void run_collection() {
     CollectionLoop loop;
     try {
-        while (!collection_must_return())
+        forget_problems();
+        while (!loop.paused() && !collection_must_return())
             loop.turn();
     } catch (const pg::ServerError&) {
         // DROP EXTENSION may commit between the look at the extension and the use of its tables: not a failure.

@@ -5,12 +5,15 @@
 #include "extension/collector.h"
 
 #include <cstring>
+#include <string>
 
 #include "extension/collection_loop.h"
 #include "extension/collector_report.h"
+#include "extension/installation.h"
 #include "extension/settings.h"
 #include "extension/worker_process.h"
 #include "pg/boundary.h"
+#include "pg/log.h"
 #include "pg/transaction.h"
 
 extern "C" {
@@ -80,16 +83,48 @@ void await_own_version(Version& version) {
     }
 }
 
+// Empty if the database is not paused, or if its tables cannot be read now: then the collection says why.
+std::string read_pause_reason() {
+    try {
+        return pause_reason();
+    } catch (const pg::ServerError&) {
+        return {};
+    }
+}
+
+// A restored or copied database does not poll the servers of the original. Returns false if pg_extension is to be
+// looked at again.
+bool await_enabled(const Version& version, bool& logged) {
+    for (;;) {
+        const std::string reason = read_pause_reason();
+        if (reason.empty()) {
+            logged = false;
+            return true;
+        }
+        report_collector(own_start.slot, CollectorState::paused, version);
+        if (!logged) {
+            pg::write_log(pg::LogLevel::log, "pg_vitals collects nothing in this database", reason,
+                          "Run SELECT vitals.enable() in it if its servers are to be polled from here.");
+        }
+        logged = true;
+        pg::call([] { process_idle_interrupts(); });
+        if (!recheck_requested(own_start.slot))
+            pg::call([] { wait_for_latch(static_cast<long>(setting_reload_interval().count())); });
+        if (recheck_requested(own_start.slot)) return false;
+    }
+}
+
 // Returns when the extension is not, or no longer, in the database.
 void serve_database() {
     Version version;
+    bool pause_logged = false;
     do {
         process_idle_interrupts();
         // Answered before looking, so that whoever asks from now on is not missed.
         take_recheck_request(own_start.slot);
         read_extension_version(version);
         await_own_version(version);
-        if (version[0] != '\0') {
+        if (version[0] != '\0' && await_enabled(version, pause_logged)) {
             report_collector(own_start.slot, CollectorState::running, version);
             run_collection();
         }

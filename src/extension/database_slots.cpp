@@ -133,6 +133,8 @@ const char* to_text(CollectorState state) {
             return "running";
         case CollectorState::version_mismatch:
             return "version mismatch";
+        case CollectorState::paused:
+            return "paused: run vitals.enable()";
         case CollectorState::no_extension:
             return "no extension";
         case CollectorState::retiring:

@@ -1,6 +1,6 @@
 // One slot per database in shared memory: what the launcher, the collectors and the sessions agree on.
 //
-//   wanted ──launcher──► starting ──collector──► running ◄──► version_mismatch
+//   wanted ──launcher──► starting ──collector──► running ◄──► version_mismatch, paused
 //     ▲  ▲                  │                       │
 //     │  └── no_worker_slot ┘ (server has none free)│
 //     │                                             │
@@ -25,6 +25,7 @@ enum class CollectorState : std::int32_t {
     starting,          // registered with the postmaster
     running,           // serves the database
     version_mismatch,  // is up, but waits for ALTER EXTENSION UPDATE or a restart of the server
+    paused,            // is up, but waits for vitals.enable(): the database was restored or copied
     no_extension,      // has looked: the extension is not there
     retiring,          // told to end, since its database became a template or refuses connections
 };
@@ -97,7 +98,7 @@ long milliseconds_to_next_start(long limit);
 // The collector's first step, before it connects to its database. False: this start is void, end with code 0.
 bool enter_slot(const CollectorStart& start);
 
-// Sets running or version_mismatch, with the extension's version.
+// Sets running, version_mismatch or paused, with the extension's version.
 void report_collector(int slot, CollectorState state, const char* version);
 
 // Remembers the error that is about to end the collector.

@@ -45,7 +45,6 @@ Target target_of(const pg::Row& row) {
     const auto next = [&]() -> const pg::Cell& { return row.at(column++); };
     Target target;
     target.server_id = next().value_or("");
-    target.server_key = number_of<int>(next());
     target.name = next().value_or("");
     target.connector = next().value_or("");
     target.needs_trust = next() != pg::Cell{"false"};
@@ -67,7 +66,7 @@ std::vector<Target> query_targets(const Tenant& tenant, std::string_view conditi
     const std::string schema = pg::quote_identifier(tenant.schema);
     // The tables are the tenant's, who may have taken every limit off them: lengths and rows are bounded here again.
     const std::string sql =
-        "SELECT s.id, s.server_key, left(s.name, 200), left(s.connector, 100),"
+        "SELECT s.id, left(s.name, 200), left(s.connector, 100),"
         " (SELECT k.needs_superuser::text FROM vitals.connectors AS k WHERE k.name = s.connector),"
         " left(s.host, 255), s.port, left(p.username, 256), p.id,"
         " encode(substring(p.sealed_password FROM 1 FOR 2000), 'hex'), left(s.options::text, 8000),"
@@ -80,12 +79,12 @@ std::vector<Target> query_targets(const Tenant& tenant, std::string_view conditi
         ".collection_config AS c ON c.server_id = s.id"
         " LEFT JOIN " +
         schema +
-        ".collection_state AS st ON st.server_key = s.server_key"
+        ".collection_state AS st ON st.server_id = s.id"
         " LEFT JOIN " +
         schema +
         ".credentials AS p ON p.id = s.credential_id"
         " WHERE " +
-        std::string(condition) + " ORDER BY s.server_key LIMIT " + std::to_string(most_targets + 1);
+        std::string(condition) + " ORDER BY s.id LIMIT " + std::to_string(most_targets + 1);
     pg::Transaction transaction("reading servers", tenant.role, reading_limit);
     std::vector<Target> targets;
     for (const auto& row : pg::query(sql.c_str(), {parameter}))
@@ -110,15 +109,17 @@ std::vector<Tenant> load_tenants() {
     const auto rows = pg::query(
         "SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role::pg_catalog.oid, r.rolsuper,"
         " (SELECT pg_catalog.string_agg(s.server_id || '/' || s.connector, ' ') FROM vitals.trusted_servers AS s"
-        "  WHERE s.tenant_key = t.tenant_key)"
+        "  WHERE s.tenant_key = t.tenant_key), t.version"
         " FROM vitals.tenant_registry AS t JOIN pg_catalog.pg_roles AS r ON r.oid = t.role"
-        " WHERE t.status = 'active' ORDER BY t.tenant_key");
+        " WHERE t.status = 'active' AND NOT (SELECT s.paused FROM vitals.installation_status AS s) ORDER BY "
+        "t.tenant_key");
     for (const auto& row : rows) {
         Tenant tenant{.key = number_of<int>(row.at(0)),
                       .id = row.at(1).value_or(""),
                       .name = row.at(2).value_or(""),
                       .schema = row.at(3).value_or(""),
                       .role = number_of<pg::RoleId>(row.at(4)),
+                      .version = row.at(7).value_or(""),
                       .owner_too_powerful = row.at(5) != pg::Cell{"f"},
                       .trusted_servers = {}};
         std::istringstream trusted(row.at(6).value_or(""));

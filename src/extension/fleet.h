@@ -22,6 +22,7 @@ struct Tenant {
     std::string name;
     std::string schema;
     pg::RoleId role = 0;
+    std::string version;                    // of its relations
     bool owner_too_powerful = false;        // a superuser: nothing of it is touched
     std::set<std::string> trusted_servers;  // "uuid/connector" that only a superuser may add
 };
@@ -29,7 +30,6 @@ struct Tenant {
 // One server of a tenant.
 struct Target {
     std::string server_id;  // uuid
-    int server_key = 0;
     std::string name;
     std::string connector;
     bool needs_trust = false;
@@ -48,7 +48,7 @@ struct Target {
     [[nodiscard]] bool connects_like(const Target& other) const;
 };
 
-// The active tenants. Throws pg::ServerError.
+// The active tenants; none while the database is paused. Throws pg::ServerError.
 std::vector<Tenant> load_tenants();
 
 // All servers of a tenant, or the one with the id, with the tenant's own rights. Throws pg::ServerError: the owner may

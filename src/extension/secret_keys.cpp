@@ -8,6 +8,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "extension/installation.h"
 #include "extension/shared_memory.h"
 
 namespace vitals::ext {
@@ -86,7 +87,7 @@ void wait_for_public_key(unsigned char* public_key) {
     // A collector publishes the key within a moment of its start; CREATE EXTENSION and the first add_server may well be
     // faster than that.
     const TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 5000);
-    for (;;) {
+    for (bool first = true;; first = false) {
         {
             const SharedLockGuard guard(SharedArea::secret_keys, LW_SHARED);
             if (shared->published) {
@@ -94,6 +95,7 @@ void wait_for_public_key(unsigned char* public_key) {
                 return;
             }
         }
+        if (first) require_enabled();
         if (GetCurrentTimestamp() >= give_up) {
             ereport(ERROR,
                     (errcode(MAKE_SQLSTATE('P', 'T', '5', '0', '3')), errmsg("no key to encrypt the password with"),

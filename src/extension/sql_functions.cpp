@@ -4,6 +4,7 @@
 
 #include "extension/collector_report.h"
 #include "extension/database_slots.h"
+#include "extension/installation.h"
 #include "extension/requests.h"
 #include "extension/secret_keys.h"
 #include "extension/settings.h"
@@ -44,8 +45,8 @@ void require_member_of_tenant(int tenant_key) {
     SPI_connect();
     Oid types[] = {INT4OID};
     Datum values[] = {Int32GetDatum(tenant_key)};
-    const int outcome =
-        SPI_execute_with_args("SELECT FROM vitals.tenants WHERE tenant_key = $1", 1, types, values, nullptr, true, 1);
+    const int outcome = SPI_execute_with_args("SELECT FROM vitals.tenants WHERE tenant_key = $1 AND access = 'operate'",
+                                              1, types, values, nullptr, true, 1);
     const bool member = outcome == SPI_OK_SELECT && SPI_processed == 1;
     SPI_finish();
     if (!member) ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for tenant")));
@@ -110,6 +111,7 @@ PG_FUNCTION_INFO_V1(vitals_require_collector);
 
 Datum vitals_require_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
     require_collector_possible();
+    require_enabled();
     PG_RETURN_VOID();
 }
 
@@ -145,6 +147,7 @@ Datum vitals_request_check(PG_FUNCTION_ARGS) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timeout must not be longer than 5 minutes")));
     }
     require_member_of_tenant(tenant_key);
+    require_enabled();
     char* answer = request_check(tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(answer)));
 }

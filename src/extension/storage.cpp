@@ -10,6 +10,10 @@ namespace {
 
 // All other tenants wait meanwhile; the largest batch takes a fraction of a second.
 constexpr std::chrono::seconds time_limit{10};
+// Once per version; a change that takes longer is left to whoever calls vitals.upgrade_tenant.
+constexpr std::chrono::seconds upgrade_time_limit{60};
+// The others get their turn; the rest follows in the next.
+constexpr int most_steps = 8;
 
 }  // namespace
 
@@ -25,9 +29,37 @@ Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records)
             .reason = row.at(2).value_or("")};
 }
 
-void maintain(const Tenant& tenant) {
-    pg::Transaction transaction("maintaining partitions", tenant.role, time_limit);
-    pg::query("SELECT vitals.maintain_tenant($1::name)", {tenant.schema});
+void upgrade(Tenant& tenant) {
+    pg::Transaction transaction("upgrading a tenant", 0, upgrade_time_limit);
+    pg::query("SELECT vitals.upgrade_tenant($1)", {tenant.name});
+    transaction.commit();
+    tenant.version = VITALS_VERSION;
+}
+
+bool maintain(const Tenant& tenant) {
+    const auto schema = tenant.schema;
+    for (int step = 0; step < most_steps; ++step) {
+        pg::Transaction transaction("maintaining partitions", tenant.role, time_limit);
+        const bool done = !pg::query("SELECT vitals.partition_step($1::name)", {schema}).at(0).at(0);
+        transaction.commit();
+        if (!done) continue;
+        pg::Transaction cleaning("removing what belongs to nothing", tenant.role, time_limit);
+        pg::query("SELECT vitals.maintain_tenant($1::name)", {schema});
+        cleaning.commit();
+        return true;
+    }
+    return false;
+}
+
+void note_problem(int tenant_key, const std::string& problem) {
+    pg::Transaction transaction("noting a problem");
+    pg::query("SELECT vitals.note_problem($1::integer, $2)", {std::to_string(tenant_key), problem});
+    transaction.commit();
+}
+
+void forget_problems() {
+    pg::Transaction transaction("noting a problem");
+    pg::query("SELECT vitals.note_problem(NULL, NULL)");
     transaction.commit();
 }
 

@@ -1,4 +1,4 @@
-// Writes what was polled: one transaction per tenant and batch, with the tenant's rights.
+// What a collector changes in a tenant's schema: in transactions of their own, with the tenant's rights.
 #pragma once
 
 #include <string>
@@ -18,7 +18,16 @@ struct Stored {
 // Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long.
 Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records);
 
-// Partitions ahead, bounded history. Throws pg::ServerError.
-void maintain(const Tenant& tenant);
+// Brings the tenant's relations to this module's version, with the tenant's rights. Throws pg::ServerError.
+void upgrade(Tenant& tenant);
+
+// Partitions ahead, none of what is past retention, bounded history; each change of a partition in a transaction of its
+// own. False: there is more to do, which another call goes on with. Throws pg::ServerError.
+bool maintain(const Tenant& tenant);
+
+// What vitals.tenants shows as the tenant's problem; empty: none. Throws pg::ServerError.
+void note_problem(int tenant_key, const std::string& problem);
+// None of any tenant: of what an earlier collector met, nothing is known. Throws pg::ServerError.
+void forget_problems();
 
 }  // namespace vitals::ext

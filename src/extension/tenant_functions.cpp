@@ -2,6 +2,7 @@
 // a trigger, a view put in a table's place, a cast. Whoever calls (often a superuser, or a member of several tenants)
 // must not lend that code his rights. So each function that touches a tenant's tables has two halves: f(…), in C, which
 // everybody calls, and f_in(tenant, …), which does the work and runs as the tenant's role, as VACUUM and REFRESH do it.
+// What a superuser changes in a tenant's relations goes through vitals.run_as for the same reason.
 #include "pg/pg.h"
 
 extern "C" {
@@ -10,6 +11,9 @@ extern "C" {
 #include "catalog/pg_proc.h"
 #include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 }
@@ -40,25 +44,61 @@ Oid find_half_inside(Oid outer, Oid tenant_type) {
     return LookupFuncName(qualified_name(name), count + 1, types, false);
 }
 
-Oid role_of(Datum tenant) {
+Datum field_of(Datum tenant, const char* field) {
     bool missing = false;
-    const Datum role = GetAttributeByName(DatumGetHeapTupleHeader(tenant), "role", &missing);
-    if (missing) elog(ERROR, "tenant has no role");
-    return DatumGetObjectId(role);
+    const Datum value = GetAttributeByName(DatumGetHeapTupleHeader(tenant), field, &missing);
+    if (missing) elog(ERROR, "tenant has no %s", field);
+    return value;
 }
 
-// An error needs no restoring here: the end of the (sub)transaction does it.
-Datum call_as(Oid role, FunctionCallInfo call) {
-    Oid caller = InvalidOid;
-    int context = 0;
-    GetUserIdAndSecContext(&caller, &context);
-    const int settings_level = NewGUCNestLevel();
-    SetUserIdAndSecContext(role, context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
-    const Datum result = FunctionCallInvoke(call);
+// Who may only read calls nothing that writes: as the tenant's role it would be allowed.
+void require_access(Datum tenant, Oid function) {
+    if (func_volatile(function) != PROVOLATILE_VOLATILE) return;
+    if (strcmp(TextDatumGetCString(field_of(tenant, "access")), "operate") == 0) return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied for tenant"),
+                    errdetail("You may read the tenant, and not operate it.")));
+}
+
+// Whoever was there before. An error needs no restoring: the end of the (sub)transaction does it.
+struct Caller {
+    Oid role;
+    int context;
+    int settings_level;
+};
+
+Caller become(Oid role) {
+    Caller caller{};
+    GetUserIdAndSecContext(&caller.role, &caller.context);
+    caller.settings_level = NewGUCNestLevel();
+    SetUserIdAndSecContext(role, caller.context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+    return caller;
+}
+
+void return_to(const Caller& caller) {
     // Whatever the tenant's code did to settings, too.
-    AtEOXact_GUC(false, settings_level);
-    SetUserIdAndSecContext(caller, context);
+    AtEOXact_GUC(false, caller.settings_level);
+    SetUserIdAndSecContext(caller.role, caller.context);
+}
+
+Datum call_as(Oid role, FunctionCallInfo call) {
+    const Caller caller = become(role);
+    const Datum result = FunctionCallInvoke(call);
+    return_to(caller);
     return result;
+}
+
+void run_statements(ArrayType* statements) {
+    Datum* texts = nullptr;
+    bool* nulls = nullptr;
+    int count = 0;
+    deconstruct_array(statements, TEXTOID, -1, false, TYPALIGN_INT, &texts, &nulls, &count);
+    SPI_connect();
+    for (int i = 0; i < count; ++i) {
+        if (nulls[i]) ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("statement must not be null")));
+        const int outcome = SPI_execute(TextDatumGetCString(texts[i]), false, 0);
+        if (outcome < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(outcome));
+    }
+    SPI_finish();
 }
 
 }  // namespace
@@ -76,6 +116,8 @@ Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
     const Oid resolver = LookupFuncName(qualified_name("tenant_of_caller"), 0, nullptr, false);
     const Datum tenant = OidFunctionCall0(resolver);
 
+    require_access(tenant, fcinfo->flinfo->fn_oid);
+
     FmgrInfo function;
     fmgr_info(find_half_inside(fcinfo->flinfo->fn_oid, get_func_rettype(resolver)), &function);
     LOCAL_FCINFO(call, FUNC_MAX_ARGS);
@@ -84,8 +126,21 @@ Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
     call->args[0] = {.value = tenant, .isnull = false};
     for (int i = 0; i < fcinfo->nargs; ++i)
         call->args[i + 1] = fcinfo->args[i];
-    const Datum result = call_as(role_of(tenant), call);
+    const Datum result = call_as(DatumGetObjectId(field_of(tenant, "role")), call);
     fcinfo->isnull = call->isnull;
     return result;
+}
+
+PGDLLEXPORT Datum vitals_run_as(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_run_as);
+
+Datum vitals_run_as(PG_FUNCTION_ARGS) {
+    const Oid role = PG_GETARG_OID(0);
+    // As for SET ROLE.
+    check_is_member_of_role(GetUserId(), role);
+    const Caller caller = become(role);
+    run_statements(PG_GETARG_ARRAYTYPE_P(1));
+    return_to(caller);
+    PG_RETURN_VOID();
 }
 }

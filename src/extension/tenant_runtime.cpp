@@ -36,6 +36,9 @@ constexpr int retry_factor = 20;
 constexpr auto slow_work = 250ms;
 constexpr std::size_t most_waiting_records = 5000;
 constexpr auto maintenance_interval = 1h;
+constexpr auto maintenance_retry = 1min;
+// Hundreds of tenants are not all maintained in the collector's first second.
+constexpr int maintenance_spread = 60;
 constexpr auto lost_poll_delay = 500ms;
 // Connection tests in flight, also of sessions that have given up waiting.
 constexpr std::size_t most_checks = 16;
@@ -92,8 +95,8 @@ Time next_after_success(Time started) {
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     : tenant_(std::move(tenant)),
       context_(context),
-      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }) {
-}
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }),
+      next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
@@ -101,7 +104,7 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
-    if (started < read_not_before_) return;
+    if (started < read_not_before_ || !upgraded(started)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
         reconcile(load_targets(tenant_), now);
@@ -112,6 +115,23 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
         set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
+}
+
+// Relations of another version are not touched but to bring them up to date.
+bool TenantRuntime::upgraded(Time now) {
+    if (tenant_.version == VITALS_VERSION || tenant_.owner_too_powerful) return true;
+    const std::string before = tenant_.version;
+    try {
+        upgrade(tenant_);
+        set_problem(Problem::upgrading, "");
+        pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" was upgraded",
+                      "Its relations were of version " + before + " and are now of " + tenant_.version + ".");
+        return true;
+    } catch (const std::exception& error) {
+        read_not_before_ = retry_of_failure(now);
+        set_problem(Problem::upgrading, std::string("could not upgrade its relations: ") + error.what());
+        return false;
+    }
 }
 
 void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
@@ -303,7 +323,7 @@ void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core:
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
     const auto collected_at = std::chrono::system_clock::now();
     core::PollRecord record;
-    record.server_key = runtime.target.server_key;
+    record.server_id = runtime.target.server_id;
     record.collected_at = core::utc_text(collected_at);
     record.started_at = core::utc_text(job.started_at);
     record.next_due_at =
@@ -371,13 +391,18 @@ void TenantRuntime::drop_excess_records() {
     }
 }
 
-void TenantRuntime::maintain_if_due(Time now) {
-    if (now < next_maintenance_ || tenant_.owner_too_powerful) return;
+void TenantRuntime::maintain_if_due() {
+    const Time now = Clock::now();
+    // What cannot be read, since it is damaged or locked, is not maintained either.
+    if (now < next_maintenance_ || now < read_not_before_) return;
+    if (tenant_.owner_too_powerful || tenant_.version != VITALS_VERSION) return;
     next_maintenance_ = now + maintenance_interval;
     try {
-        maintain(tenant_);
+        if (!maintain(tenant_)) next_maintenance_ = now;
         set_problem(Problem::maintaining, "");
     } catch (const std::exception& error) {
+        // Most often somebody reads for long what is to be dropped.
+        next_maintenance_ = std::max(now + maintenance_retry, retry_of_failure(now));
         set_problem(Problem::maintaining, std::string("could not keep partitions: ") + error.what());
     }
 }
@@ -388,6 +413,7 @@ void TenantRuntime::set_problem(Problem problem, const std::string& error) {
     // Tables and functions that were dropped with the extension are nobody's problem: the collection is about to end.
     if (!error.empty() && extension_has_changed()) return;
     before = error;
+    show_problems();
     if (error.empty()) {
         pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" works again");
         return;
@@ -395,6 +421,21 @@ void TenantRuntime::set_problem(Problem problem, const std::string& error) {
     const std::string message = "tenant \"" + tenant_.name + "\" has a problem";
     pg::write_log(pg::LogLevel::warning, message, error, "The other tenants are not affected.");
     publish_error(message + ": " + error);
+}
+
+// To the tenant's users. That it failed is no reason to stop.
+void TenantRuntime::show_problems() const {
+    std::string shown;
+    for (const auto& [problem, error] : problems_) {
+        if (!shown.empty() && !error.empty()) shown += "; ";
+        shown += error;
+    }
+    try {
+        note_problem(tenant_.key, shown);
+    } catch (const pg::ServerError& error) {
+        pg::write_log(pg::LogLevel::warning, "could not note a problem of tenant \"" + tenant_.name + "\"",
+                      error.what());
+    }
 }
 
 Time TenantRuntime::next_event(bool room, Time now) const {

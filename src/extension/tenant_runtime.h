@@ -49,7 +49,7 @@ class TenantRuntime {
 
     // Stores what has been polled, if it is time to.
     void flush(Time now);
-    void maintain_if_due(Time now);
+    void maintain_if_due();
 
     [[nodiscard]] ProberSupervisor& prober() noexcept { return prober_; }
     [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
@@ -62,7 +62,7 @@ class TenantRuntime {
 
   private:
     // What a tenant's owner may have broken in the tenant's schema.
-    enum class Problem { reading, storing, maintaining };
+    enum class Problem { upgrading, reading, storing, maintaining };
 
     struct TargetRuntime {
         Target target;
@@ -78,6 +78,7 @@ class TenantRuntime {
         std::chrono::system_clock::time_point started_at;
     };
 
+    [[nodiscard]] bool upgraded(Time now);
     void reconcile(std::vector<Target> targets, Time now);
     void add_target(Target target, Time now);
     void change_target(core::Schedule::Key key, Target target, Time now);
@@ -93,6 +94,7 @@ class TenantRuntime {
     [[nodiscard]] bool batch_complete(Time now) const;
     // Empty: there is none any more. Logged once per change.
     void set_problem(Problem problem, const std::string& error);
+    void show_problems() const;
     void drop_excess_records();
     [[nodiscard]] std::size_t suspects_in_flight() const;
 

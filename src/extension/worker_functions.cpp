@@ -26,7 +26,8 @@ void require_owner() {
 // Whether the state will not change by waiting.
 bool is_settled(const DatabaseSlot& slot) {
     return slot.state == CollectorState::running || slot.state == CollectorState::version_mismatch ||
-           slot.state == CollectorState::no_extension || slot.state == CollectorState::no_worker_slot;
+           slot.state == CollectorState::paused || slot.state == CollectorState::no_extension ||
+           slot.state == CollectorState::no_worker_slot;
 }
 
 // Waits until the launcher has dealt with the request; returns whether the collector runs.

@@ -6,7 +6,7 @@ use warnings;
 
 use Cwd qw(abs_path);
 use Exporter 'import';
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path);
 use PostgreSQL::Test::Cluster;
@@ -18,7 +18,7 @@ our @EXPORT = qw(
   new_cluster within takes_less_than background_session
   collector_pid launcher_pid collector_serves ready_database
   is_alive descendants count_in_log
-  add_polled_server poll_again prober_pid status_of snapshots_of server_tree_with_prober
+  add_polled_server poll_again prober_pid status_of snapshots_of server_tree_with_prober server_tree_with_files
 );
 
 # A cluster with the module preloaded, started. Options: conf => lines for postgresql.conf, preload => 0, start => 0,
@@ -195,7 +195,7 @@ sub snapshots_of
 {
     my ($node, $database, $tenant, $server) = @_;
     return $node->safe_psql($database,
-        "SELECT count(*) FROM tenant_$tenant.server_snapshots AS p JOIN tenant_$tenant.servers AS s USING (server_key) WHERE s.name = '$server'");
+        "SELECT count(*) FROM tenant_$tenant.server_snapshots AS p JOIN tenant_$tenant.servers AS s ON s.id = p.server_id WHERE s.name = '$server'");
 }
 
 # A server tree in which another program stands where the collector finds vitals_prober; returns its install_path. The
@@ -203,6 +203,36 @@ sub snapshots_of
 sub server_tree_with_prober
 {
     my ($program) = @_;
+    my $lib = `pg_config --pkglibdir`;
+    my $share = `pg_config --sharedir`;
+    chomp($lib, $share);
+    my ($tree, $path_of) = copy_server_tree("$lib/pg_vitals");
+    copy($program, $path_of->("$lib/pg_vitals/vitals_prober")) or die "copy of $program: $!";
+    chmod 0755, $path_of->("$lib/pg_vitals/vitals_prober");
+    # A prober inherits no environment, so this is how one that is not ours learns which version to greet with.
+    my ($version) = slurp_file("$share/extension/pg_vitals.control") =~ /default_version = '(.*?)'/;
+    append_to_file($path_of->("$lib/pg_vitals/version"), $version);
+    return $tree;
+}
+
+# A server tree whose directory of extensions has other files, or additional ones: name => contents. Returns its
+# install_path.
+sub server_tree_with_files
+{
+    my (%files) = @_;
+    my $share = `pg_config --sharedir`;
+    chomp $share;
+    my ($tree, $path_of) = copy_server_tree("$share/extension");
+    symlink(abs_path($_), $path_of->($_)) foreach grep { !exists $files{ basename($_) } } glob "$share/extension/*";
+    append_to_file($path_of->("$share/extension/$_"), $files{$_}) foreach keys %files;
+    return $tree;
+}
+
+# Programs are copied and what they read is linked, but for one directory, which is made empty. Returns the install_path
+# and a function that maps a path of the server to one of the copy.
+sub copy_server_tree
+{
+    my ($empty) = @_;
     my $bin = `pg_config --bindir`;
     my $share = `pg_config --sharedir`;
     my $lib = `pg_config --pkglibdir`;
@@ -211,21 +241,15 @@ sub server_tree_with_prober
     my $root = PostgreSQL::Test::Utils::tempdir_short();
     my $path_of = sub { my ($path) = @_; return $root . substr($path, length $prefix); };
 
-    make_path($path_of->($bin), $path_of->("$lib/pg_vitals"), dirname($path_of->($share)));
+    make_path($path_of->($bin), $path_of->($lib), $path_of->($share), $path_of->($empty));
     foreach my $from (glob "$bin/*")
     {
         my $to = $path_of->($from);
         copy($from, $to) or die "copy of $from: $!";
         chmod 0755, $to;
     }
-    symlink(abs_path($_), $path_of->($_)) foreach grep { $_ ne "$lib/pg_vitals" } glob "$lib/*";
-    symlink(abs_path($share), $path_of->($share)) or die "link to $share: $!";
-    copy($program, $path_of->("$lib/pg_vitals/vitals_prober")) or die "copy of $program: $!";
-    chmod 0755, $path_of->("$lib/pg_vitals/vitals_prober");
-    # A prober inherits no environment, so this is how one that is not ours learns which version to greet with.
-    my ($version) = slurp_file("$share/extension/pg_vitals.control") =~ /default_version = '(.*?)'/;
-    append_to_file($path_of->("$lib/pg_vitals/version"), $version);
-    return dirname($path_of->($bin));
+    symlink(abs_path($_), $path_of->($_)) foreach grep { $_ ne $empty } glob "$lib/* $share/*";
+    return (dirname($path_of->($bin)), $path_of);
 }
 
 1;

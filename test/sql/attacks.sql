@@ -97,9 +97,9 @@ DROP TRIGGER late ON tenant_mallory.collection_config;
 TRUNCATE tenant_mallory.loot;
 ALTER TABLE tenant_mallory.servers RENAME TO real_servers;
 CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers WHERE tenant_mallory.attack('view of servers');
-ALTER TABLE tenant_mallory.server_latest RENAME TO real_latest;
+ALTER VIEW tenant_mallory.server_latest RENAME TO real_latest;
 CREATE VIEW tenant_mallory.server_latest AS SELECT * FROM tenant_mallory.real_latest WHERE tenant_mallory.attack('view of latest')
-    UNION ALL SELECT 1, 1, now()::timestamptz(3), CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END;
+    UNION ALL SELECT gen_random_uuid(), gen_random_uuid(), '', CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END, now();
 CREATE RULE attack AS ON INSERT TO tenant_mallory.collection_state DO ALSO SELECT tenant_mallory.attack('rule');
 RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM vitals.latest_metrics;
@@ -112,7 +112,7 @@ SELECT * FROM pg_temp.spoils();
 -- ---- types with functions of the tenant's own
 CREATE DOMAIN tenant_mallory.trap AS text CHECK (tenant_mallory.attack('domain'));
 DROP VIEW tenant_mallory.servers;
-CREATE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+CREATE VIEW tenant_mallory.servers AS SELECT id, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
     FROM tenant_mallory.real_servers;
 RESET SESSION AUTHORIZATION;
 SELECT c.server FROM vitals.collection_status AS c;
@@ -120,13 +120,51 @@ SELECT vitals.find_server('bait') IS NOT NULL AS found;
 
 -- ---- endless: the caller can cancel it
 SET SESSION AUTHORIZATION tenant_mallory;
-CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, server_key, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
+CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id
     FROM tenant_mallory.real_servers WHERE pg_sleep(600) IS NOT NULL;
 RESET SESSION AUTHORIZATION;
 SET statement_timeout = '100ms';
 SELECT vitals.find_server('bait');
 RESET statement_timeout;
 SELECT current_user;
+
+-- ---- what superusers do with a tenant: its settings, what is in it, what retention takes
+SET SESSION AUTHORIZATION tenant_mallory;
+DROP VIEW tenant_mallory.servers;
+CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers WHERE tenant_mallory.attack('view of servers');
+INSERT INTO tenant_mallory.server_snapshots (server_id, collected_at, status) SELECT id, now(), 'online' FROM tenant_mallory.real_servers;
+TRUNCATE tenant_mallory.loot;
+CREATE TRIGGER attack BEFORE UPDATE ON tenant_mallory.settings FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+ALTER TABLE tenant_mallory.server_snapshots ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY attack ON tenant_mallory.server_snapshots USING (tenant_mallory.attack('policy of snapshots'));
+DO $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent = 'tenant_mallory.server_snapshots'::regclass LOOP
+        EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', part);
+        EXECUTE format('CREATE POLICY attack ON %s USING (tenant_mallory.attack(''policy of a partition''))', part);
+        EXECUTE format('CREATE TRIGGER attack AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger()', part);
+    END LOOP;
+END
+$$;
+CREATE OR REPLACE VIEW tenant_mallory.metrics AS SELECT gen_random_uuid() AS id, id AS server_id, id AS metric_type_id,
+    CASE WHEN tenant_mallory.attack('view of metrics') THEN 1::numeric END AS value, now()::timestamptz(3) AS collected_at, ''::text AS instance FROM tenant_mallory.real_servers;
+RESET SESSION AUTHORIZATION;
+SELECT vitals.alter_tenant('mallory', retention_days => 1, partition_width => 'day');
+SELECT count(*) >= 0 AS previewed FROM vitals.retention_preview(1);
+SELECT count(*) FROM vitals.fleet_status;
+SELECT count(*) > 0 AS ranged FROM vitals.metric_range('bait', 'cpu_percent', now() - interval '1 hour', now() + interval '1 hour');
+SELECT count(*) >= 0 AS bucketed FROM vitals.metric_buckets('cpu_percent', now() - interval '1 hour');
+SELECT vitals.drop_tenant('mallory');
+SELECT current_user, current_setting('vitals.tenant') AS tenant, current_setting('search_path') AS search_path, current_setting('client_min_messages') AS messages;
+SET SESSION AUTHORIZATION tenant_mallory;
+SELECT * FROM pg_temp.spoils();
+DROP VIEW tenant_mallory.servers;
+CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers;
+RESET SESSION AUTHORIZATION;
+SELECT rolsuper FROM pg_roles WHERE rolname = 'tenant_mallory';
+SET vitals.tenant = 'mallory';
 
 -- ---- gone: the error is the tenant's, and the others' work goes on
 SET SESSION AUTHORIZATION tenant_mallory;
@@ -139,6 +177,9 @@ SET vitals.tenant = 'victim';
 SELECT c.server, c.state FROM vitals.collection_status AS c;
 SELECT s.name, s.host FROM tenant_victim.servers AS s;
 
-SET client_min_messages TO warning;
-DROP SCHEMA tenant_mallory, tenant_victim CASCADE;
-DELETE FROM vitals.tenant_registry WHERE name IN ('mallory', 'victim');
+-- It can be dropped however damaged it is.
+DROP FUNCTION pg_temp.spoils();
+RESET vitals.tenant;
+SELECT vitals.drop_tenant('mallory', drop_data => true);
+SELECT vitals.drop_tenant('victim', drop_data => true);
+SELECT to_regnamespace('tenant_mallory') AS mallory, to_regnamespace('tenant_victim') AS victim;

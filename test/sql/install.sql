@@ -53,6 +53,13 @@ WHERE c.relnamespace = 'vitals'::regnamespace AND acl.grantee <> c.relowner;
 SELECT acl.grantee, acl.privilege_type AS schema_of_others
 FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS acl WHERE n.nspname = 'vitals' AND acl.grantee <> n.nspowner;
 
+-- Members of the extension that are not in its own schema: an extension script must never make a tenant's relations.
+SELECT object AS member_elsewhere FROM members
+WHERE classid <> 'pg_namespace'::regclass AND (pg_identify_object(classid, objid, 0)).schema IS DISTINCT FROM 'vitals';
+
+SELECT name AS no_such_function FROM unnest(vitals.administrative_functions()) AS name
+WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'vitals'::regnamespace AND p.proname = name);
+
 -- A view on a table of everybody's rows hides them before any function of the reader's sees them.
 SELECT c.oid::regclass AS open_view
 FROM pg_class AS c
@@ -79,6 +86,30 @@ CREATE FUNCTION install_check_members() RETURNS bigint LANGUAGE sql AS
 $$ SELECT count(*) FROM members WHERE object LIKE '%tenant\_install%' $$;
 SELECT vitals.create_tenant('install');
 SELECT install_check_members();
+SELECT object AS member_elsewhere FROM members
+WHERE classid <> 'pg_namespace'::regclass AND (pg_identify_object(classid, objid, 0)).schema IS DISTINCT FROM 'vitals';
+SELECT obj_description('tenant_install'::regnamespace, 'pg_namespace') = 'Tenant of pg_vitals, version ' || vitals.version() AS marked;
+
+-- The same rules for what is made in a tenant's schema; each finds nothing.
+SELECT p.oid::regprocedure AS bad_function_of_tenant
+FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+WHERE p.pronamespace = 'tenant_install'::regnamespace
+    AND (acl.grantee = 0 OR p.prosecdef OR p.proowner <> 'tenant_install'::regrole
+        OR NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false));
+SELECT c.oid::regclass AS bad_relation_of_tenant, acl.grantee, acl.privilege_type
+FROM pg_class AS c CROSS JOIN aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) AS acl
+WHERE c.relnamespace = 'tenant_install'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+    AND (c.relowner <> 'tenant_install'::regrole OR acl.grantee <> c.relowner);
+
+-- What tenants may not call, and that they may call the rest.
+SELECT p.oid::regprocedure AS not_for_tenants
+FROM pg_proc AS p
+WHERE p.pronamespace = 'vitals'::regnamespace AND NOT has_function_privilege('tenant_install', p.oid, 'EXECUTE')
+ORDER BY p.oid::regprocedure::text COLLATE "C";
+SELECT c.oid::regclass AS writable_by_tenants, c.relkind
+FROM pg_class AS c
+WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind IN ('r', 'v')
+    AND has_table_privilege('tenant_install', c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER');
 SELECT DISTINCT pg_get_userbyid(c.relowner) AS owner FROM pg_class AS c WHERE c.relnamespace = 'tenant_install'::regnamespace;
 
 -- ---- going
@@ -92,7 +123,7 @@ DROP EXTENSION pg_vitals;
 DROP EXTENSION pg_vitals CASCADE;
 SELECT to_regclass('of_a_user') AS view, to_regnamespace('vitals') AS schema;
 -- What a tenant collected is the tenant's.
-SELECT count(*) AS tables_of_the_tenant FROM pg_tables WHERE schemaname = 'tenant_install' AND tablename !~ '_p[0-9]{6}$';
+SELECT count(*) AS tables_of_the_tenant FROM pg_tables WHERE schemaname = 'tenant_install' AND tablename !~ '_p[0-9]{8}$';
 DROP SCHEMA tenant_install CASCADE;
 DROP OWNED BY tenant_install;
 DROP ROLE tenant_install;

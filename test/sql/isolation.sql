@@ -92,23 +92,53 @@ SELECT vitals.request_check((SELECT t.tenant_key FROM vitals.tenants AS t), :'id
 -- All of them 42501 (permission denied).
 \set VERBOSITY sqlstate
 -- ---- the halves that do the work, called with a forged tenant: no more than the caller's own rights
-SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret');
-SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()));
-SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()));
-SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret', 'ann', 'x');
-SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), 'secret', 30, true, NULL);
-SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()),
+SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret');
+SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 'ann', 'x');
+SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 30, true, NULL);
+SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL),
     gen_random_uuid(), 'x', 'x', 1, 'mssql', NULL, NULL, '{}', NULL);
-SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now()), '{x}');
+SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), '{x}');
+
+SELECT vitals.find_metric_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'x');
+SELECT * FROM vitals.fleet_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT * FROM vitals.metric_range_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'x', 'x', now() - interval '1 h', now());
+SELECT * FROM vitals.metric_buckets_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'x', now() - interval '1 h', now(), '1 h', NULL);
+SELECT vitals.change_settings_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 1, 'day');
+SELECT vitals.tenant_contents_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT vitals.insert_metric('tenant_iso_b', :'id_of_b', :'id_of_b', 1, now(), '');
+SELECT vitals.retention_of('tenant_iso_b');
+SELECT vitals.partition_width_of('tenant_iso_b');
+
+-- ---- what only superusers call
+SELECT vitals.create_tenant('iso_c');
+SELECT vitals.alter_tenant('iso_b', retention_days => 1);
+SELECT vitals.suspend_tenant('iso_b');
+SELECT vitals.resume_tenant('iso_b');
+SELECT vitals.set_tenant_status('iso_b', 'suspended');
+SELECT vitals.drop_tenant('iso_b', true);
+SELECT vitals.grant_tenant('iso_b', 'regress_iso_ann');
+SELECT vitals.grant_tenant('iso_a', 'regress_iso_bob');
+SELECT vitals.revoke_tenant('iso_b', 'regress_iso_bob');
+SELECT vitals.find_tenant('iso_b');
+SELECT vitals.note_problem(:key_of_b, 'x');
+SELECT * FROM vitals.tenant_readers;
+SELECT * FROM vitals.tenant_problems;
 
 -- ---- what the collector calls
 SELECT vitals.ensure_partition('tenant_iso_b', '2020-01-15');
 SELECT vitals.ensure_partition('public', '2020-01-15');
-SELECT vitals.store_polls('tenant_iso_b', '[]');
-SELECT vitals.store_rows('tenant_iso_b', '[]');
+SELECT vitals.store_polls('tenant_iso_b', '{"sets": [], "polls": []}');
+SELECT vitals.store_rows('tenant_iso_b', '{"sets": [], "polls": []}');
 SELECT vitals.maintain_tenant('tenant_iso_b');
+SELECT vitals.partition_step('tenant_iso_b');
+SELECT vitals.ensure_partitions_ahead('tenant_iso_b');
+SELECT vitals.merge_latest('tenant_iso_b', ARRAY[:'id_of_b'::uuid], ARRAY[:'id_of_b'::uuid], now(), now());
 SELECT vitals.maintain_tenant('tenant_iso_a');
-SELECT vitals.create_tenant_relations('tenant_iso_a', 'tenant_iso_a');
+SELECT vitals.create_tenant_relations('tenant_iso_a', 'tenant_iso_a', 30, 'month');
+SELECT vitals.create_tenant_tables('tenant_iso_b');
+SELECT vitals.create_tenant_views('tenant_iso_b');
 SELECT vitals.grant_tenant_functions('regress_iso_ann');
 SELECT vitals.approve_server(:'id_of_b', :key_of_b, 'local');
 

@@ -2,7 +2,7 @@
 \set VERBOSITY default
 \set SHOW_CONTEXT never
 SET datestyle TO 'ISO';
-SELECT vitals.create_tenant('parts');
+SELECT vitals.create_tenant('parts', retention_days => 3650);
 CREATE VIEW partitions AS
 SELECT c.relname AS partition, pg_get_userbyid(c.relowner) AS owner, pg_get_expr(c.relpartbound, c.oid) AS bounds
 FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
@@ -11,7 +11,7 @@ GRANT SELECT ON partitions TO tenant_parts;
 SET SESSION AUTHORIZATION tenant_parts;
 
 -- This month and the next two are there from the start.
-SELECT count(*) AS partitions, min(p.partition) = 'server_snapshots_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMM') AS this_month_first,
+SELECT count(*) AS partitions, min(p.partition) = 'server_snapshots_p' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMM01') AS this_month_first,
     min(p.owner) AS owner
 FROM public.partitions AS p;
 SELECT vitals.maintain_tenant('tenant_parts');
@@ -29,7 +29,7 @@ SELECT vitals.ensure_partition('tenant_parts', '2020-02-15');
 SELECT p.partition, p.owner, p.bounds FROM public.partitions AS p WHERE p.partition < 'server_snapshots_p2025';
 -- Each has the parent's index.
 SELECT count(*) AS indexes FROM pg_indexes WHERE schemaname = 'tenant_parts' AND tablename LIKE 'server\_snapshots\_p%'
-    AND indexdef LIKE '%(server_key, collected_at)';
+    AND indexdef LIKE '%(server_id, collected_at)';
 
 -- ---- refused
 SELECT vitals.ensure_partition('tenant_parts', NULL);
@@ -44,15 +44,15 @@ SELECT vitals.ensure_partition(NULL, '2020-02-15');
 INSERT INTO tenant_parts.servers (name, connector, host, port) VALUES ('sql01', 'mssql', 'a', 1433);
 SELECT p.stored, p.rejected, p.reason
 FROM vitals.store_polls('tenant_parts', (
-    SELECT jsonb_agg(jsonb_build_object(
-        'server_key', s.server_key, 'collected_at', at, 'started_at', at, 'next_due_at', at, 'old_status', 'online', 'status', 'online',
-        'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'values', '[["cpu_percent", 1]]'::jsonb))
+    SELECT jsonb_build_object('sets', '[[["cpu_percent", ""]]]'::jsonb, 'polls', jsonb_agg(jsonb_build_object(
+        'server_id', s.id, 'collected_at', at, 'started_at', at, 'next_due_at', at, 'old_status', 'online', 'status', 'online',
+        'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0, 'vals', '{1}')))
     FROM tenant_parts.servers AS s,
         unnest('{2021-05-31 23:59:59.9994+00, 2021-05-31 23:59:59.9996+00, 2031-01-15 00:00:00+00}'::timestamptz[]) AS at)) AS p;
 SELECT n.tableoid::regclass AS partition, n.collected_at FROM tenant_parts.server_snapshots AS n ORDER BY n.collected_at;
 -- Readers of one month read no other.
 EXPLAIN (COSTS OFF) SELECT * FROM tenant_parts.server_snapshots
-WHERE server_key = 1 AND collected_at >= '2021-06-01 00:00:00+00' AND collected_at < '2021-06-02 00:00:00+00';
+WHERE server_id = '00000000-0000-4000-8000-000000000000' AND collected_at >= '2021-06-01 00:00:00+00' AND collected_at < '2021-06-02 00:00:00+00';
 
 RESET SESSION AUTHORIZATION;
 DROP VIEW partitions;

@@ -3,38 +3,47 @@
 \set SHOW_CONTEXT never
 SET TIME ZONE 'UTC';
 SET datestyle TO 'ISO';
-SELECT vitals.create_tenant('store');
+SELECT vitals.create_tenant('store', retention_days => 3650);
 CREATE ROLE regress_storage_user IN ROLE tenant_store;
 SET SESSION AUTHORIZATION regress_storage_user;
 SELECT vitals.add_server('sql01', host => 'a') IS NOT NULL AS added;
 SELECT vitals.add_server('sql02', host => 'b') IS NOT NULL AS added;
 
--- One poll as core/poll_record.cpp writes it.
+-- Series and values as [metric, value, instance], which becomes a set and an array as core/poll_record.cpp writes them.
 CREATE FUNCTION pg_temp.poll(
     server text, at timestamptz, vals text DEFAULT '[]', status text DEFAULT 'online', old_status text DEFAULT 'online', more text DEFAULT '{}')
 RETURNS jsonb LANGUAGE sql AS
 $$
     SELECT jsonb_build_object(
-        'server_key', s.server_key, 'collected_at', at, 'started_at', at - interval '0.2 s', 'next_due_at', at + interval '1 min',
-        'old_status', old_status, 'status', status, 'collected', status <> 'offline', 'consecutive_failures', 0, 'lag_ms', 1.5,
+        'server_id', s.id, 'collected_at', at, 'started_at', at - interval '0.2 s', 'next_due_at', at + interval '1 min',
+        'old_status', old_status, 'status', poll.status, 'collected', poll.status <> 'offline', 'consecutive_failures', 0, 'lag_ms', 1.5,
         'duration_ms', 200.6, 'values', vals::jsonb) || more::jsonb
     FROM tenant_store.servers AS s WHERE s.name = server
 $$;
+CREATE FUNCTION pg_temp.batch(VARIADIC polls jsonb[]) RETURNS jsonb LANGUAGE sql AS
+$$
+    SELECT jsonb_build_object('sets', jsonb_agg(x.members ORDER BY x.nr), 'polls', jsonb_agg(jsonb_build_object('set', x.nr - 1, 'vals', x.vals) || x.poll - 'values' ORDER BY x.nr))
+    FROM (
+        SELECT p.nr, p.poll,
+            (SELECT coalesce(jsonb_agg(CASE jsonb_typeof(v) WHEN 'array' THEN jsonb_build_array(v -> 0, coalesce(v -> 2, '""')) ELSE v END), '[]') FROM jsonb_array_elements(p.poll -> 'values') AS v) AS members,
+            (SELECT '{' || coalesce(string_agg(coalesce(CASE jsonb_typeof(v) WHEN 'array' THEN v ->> 1 END, 'NULL'), ','), '') || '}' FROM jsonb_array_elements(p.poll -> 'values') AS v) AS vals
+        FROM unnest(polls) WITH ORDINALITY AS p (poll, nr)) AS x
+$$;
 CREATE FUNCTION pg_temp.store(VARIADIC polls jsonb[]) RETURNS TABLE (stored integer, rejected integer, reason text) LANGUAGE sql AS
-$$ SELECT * FROM vitals.store_polls('tenant_store', to_jsonb(polls)) $$;
+$$ SELECT * FROM vitals.store_polls('tenant_store', pg_temp.batch(VARIADIC polls)) $$;
 CREATE FUNCTION pg_temp.series_of(snapshot tenant_store.server_snapshots) RETURNS text LANGUAGE sql AS
 $$
     SELECT string_agg(concat(t.name, nullif('/' || r.instance, '/'), '=', coalesce(v.value::text, 'NULL')), ' ' ORDER BY t.name, r.instance)
     FROM tenant_store.series_sets AS k
     CROSS JOIN unnest(k.series_keys, snapshot.vals) AS v (series_key, value)
     JOIN tenant_store.series AS r USING (series_key)
-    JOIN tenant_store.metric_types AS t USING (metric_key)
+    JOIN tenant_store.metric_types AS t ON t.id = r.metric_type_id
     WHERE k.set_key = snapshot.set_key
 $$;
 CREATE VIEW pg_temp.snapshots AS
 SELECT s.name, n.collected_at, n.status, n.cpu_percent AS cpu, n.memory_percent AS mem, n.connection_count AS conns,
     n.interval_ms, n.duration_ms, pg_temp.series_of(n) AS series
-FROM tenant_store.server_snapshots AS n JOIN tenant_store.servers AS s USING (server_key)
+FROM tenant_store.server_snapshots AS n JOIN tenant_store.servers AS s ON s.id = server_id
 ORDER BY n.collected_at, s.name;
 
 -- ---- a poll is a row
@@ -66,7 +75,7 @@ SELECT * FROM pg_temp.store(
         more => '{"error": {"class": "connect", "number": 0, "message": "Connection refused"}, "consecutive_failures": 3}'));
 SELECT * FROM pg_temp.snapshots WHERE status = 'offline';
 SELECT s.name, e.happened_at, e.old_status, e.new_status, e.error_class, e.error_number, e.message
-FROM tenant_store.server_events AS e JOIN tenant_store.servers AS s USING (server_key) ORDER BY e.event_key;
+FROM tenant_store.server_events AS e JOIN tenant_store.servers AS s ON s.id = server_id ORDER BY e.event_key;
 SELECT c.server, c.status, c.last_collected_at, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
 FROM vitals.collection_status AS c;
 SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
@@ -74,7 +83,7 @@ SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]', old_status => 'offline'));
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 5]]'));
 SELECT t.status, t.status_since, t.last_started_at, t.last_collected_at, t.next_due_at, t.lag_ms, t.duration_ms, t.last_error, t.last_error_at
-FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s USING (server_key) WHERE s.name = 'sql02';
+FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s ON s.id = server_id WHERE s.name = 'sql02';
 
 -- ---- an older poll is history, not the newest value; the same time twice is two rows
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 11:00:00+00', '[["cpu_percent", 99]]'));
@@ -90,10 +99,11 @@ SELECT l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 
 -- ---- what is not known is left out
 SELECT * FROM pg_temp.store(
     pg_temp.poll('sql01', '2026-01-10 12:10:00+00', '[["no_such_metric", 1], ["cpu_percent", 10], ["", 2], [null, 3], [], 7, "cpu_percent", {"cpu_percent": 1}, null]'),
-    pg_temp.poll('sql01', '2026-01-10 12:11:00+00', more => '{"server_key": 4711}'),
-    pg_temp.poll('sql01', '2026-01-10 12:12:00+00', more => '{"server_key": null}'));
+    pg_temp.poll('sql01', '2026-01-10 12:11:00+00', more => '{"server_id": "b6a4ca2a-0000-4000-8000-000000000000"}'),
+    pg_temp.poll('sql01', '2026-01-10 12:12:00+00', more => '{"server_id": null}'));
 SELECT * FROM pg_temp.snapshots WHERE collected_at >= '2026-01-10 12:10:00+00';
-SELECT * FROM vitals.store_polls('tenant_store', '[]');
+SELECT * FROM vitals.store_polls('tenant_store', '{"sets": [], "polls": []}');
+SELECT * FROM vitals.store_polls('tenant_store', '{}');
 -- A series that is named twice counts once, the last time.
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-10 12:13:00+00', '[["cpu_percent", 1], ["cpu_percent", 2], ["disk_percent", 5, "/"], ["disk_percent", 6, "/"]]'));
 SELECT series FROM pg_temp.snapshots WHERE collected_at = '2026-01-10 12:13:00+00';
@@ -114,18 +124,17 @@ END
 $$;
 SELECT * FROM pg_temp.poison('[["cpu_percent", "NaN"]]');
 SELECT * FROM pg_temp.poison('[["cpu_percent", "Infinity"]]');
-SELECT * FROM pg_temp.poison('[["cpu_percent", "12"]]');
 SELECT * FROM pg_temp.poison('[["cpu_percent", "garbage"]]');
-SELECT * FROM pg_temp.poison('[["cpu_percent", true]]');
-SELECT * FROM pg_temp.poison('[["cpu_percent", [1]]]');
 SELECT rejected, reason ~ 'out of range' AS out_of_range, neighbours FROM pg_temp.poison('[["cpu_percent", 1e400]]');
 SELECT * FROM pg_temp.poison('[["connection_count", 3000000000]]');
 SELECT rejected, reason, neighbours FROM pg_temp.poison(format('[["disk_percent", 1, "%s"]]', repeat('x', 600)));
-SELECT * FROM pg_temp.poison('{"cpu_percent": 1}');
-SELECT * FROM pg_temp.poison('7');
+SELECT * FROM pg_temp.poison('[["cpu_percent", 1]]', '{"vals": "{}"}');
+SELECT * FROM pg_temp.poison('[["cpu_percent", 1]]', '{"vals": "{{1,2},{3,4}}"}');
+SELECT * FROM pg_temp.poison('[["cpu_percent", 1]]', '{"vals": "7"}');
+SELECT * FROM pg_temp.poison('[["cpu_percent", 1]]', '{"set": "none"}');
 SELECT * FROM pg_temp.poison(status => 'exploded');
 SELECT * FROM pg_temp.poison(more => '{"status": null}');
-SELECT * FROM pg_temp.poison(more => '{"server_key": "one"}');
+SELECT * FROM pg_temp.poison(more => '{"server_id": "one"}');
 SELECT * FROM pg_temp.poison(more => '{"collected_at": "yesterday or so"}');
 SELECT * FROM pg_temp.poison(more => '{"collected_at": null}');
 SELECT * FROM pg_temp.poison(more => '{"collected_at": "infinity"}');
@@ -137,9 +146,10 @@ SELECT * FROM pg_temp.poison(more => '{"duration_ms": null}');
 SELECT * FROM pg_temp.poison(more => '{"next_due_at": "never"}');
 SELECT * FROM pg_temp.poison(more => '{"error": {"class": "login", "number": 1e12, "message": "x"}}');
 -- Not an array at all.
-SELECT * FROM vitals.store_polls('tenant_store', '{"server_key": 1}');
+SELECT * FROM vitals.store_polls('tenant_store', '[1]');
+SELECT * FROM vitals.store_polls('tenant_store', '{"polls": 7, "sets": 7}');
 -- All of it poison, none of it stored.
-SELECT stored, rejected FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-11 01:00:00+00', '7'), pg_temp.poll('sql01', '2026-01-11 01:00:00+00', '8'));
+SELECT stored, rejected FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-11 01:00:00+00', '[["cpu_percent", "x"]]'), pg_temp.poll('sql01', '2026-01-11 01:00:00+00', more => '{"vals": "y"}'));
 SELECT count(*) AS infinite_or_nan FROM tenant_store.server_snapshots AS n CROSS JOIN unnest(n.vals) AS v WHERE v IN ('NaN', 'Infinity', '-Infinity');
 
 -- ---- rounded to what the metric type says, also after it said otherwise
@@ -157,14 +167,23 @@ FROM tenant_store.server_snapshots AS n WHERE n.collected_at = '2026-01-13 00:00
 SELECT count(*) AS disks FROM vitals.latest_metrics WHERE instance LIKE 'disk %';
 
 -- A prober that makes up instances does not fill the tenant's schema; what is known already is stored on.
-INSERT INTO tenant_store.series (metric_key, instance)
-SELECT t.metric_key, 'made up ' || n FROM tenant_store.metric_types AS t, generate_series(1, 99999 - (SELECT count(*) FROM tenant_store.series)) AS n
+INSERT INTO tenant_store.series (metric_type_id, instance)
+SELECT t.id, 'made up ' || n FROM tenant_store.metric_types AS t, generate_series(1, 99999 - (SELECT count(*) FROM tenant_store.series)) AS n
 WHERE t.name = 'disk_used_bytes';
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-13 01:00:00+00',
     '[["disk_percent", 1, "disk 1"], ["disk_used_bytes", 2, "one more"], ["disk_used_bytes", 3, "two more"], ["disk_used_bytes", 4, "made up 7"]]'));
 SELECT count(*) AS series FROM tenant_store.series;
 SELECT cardinality(vals) AS stored FROM tenant_store.server_snapshots WHERE collected_at = '2026-01-13 01:00:00+00';
 DELETE FROM tenant_store.series WHERE instance LIKE 'made up%' OR instance LIKE '% more';
+
+-- Neither do combinations of them: beyond a limit a new one is stored without instances, and known ones as ever.
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n;
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql01', '2026-01-13 02:00:00+00', '[["cpu_percent", 1], ["disk_percent", 2, "never seen"]]'),
+    pg_temp.poll('sql01', '2026-01-13 02:01:00+00', '[["disk_percent", 3, "never seen either"]]'),
+    pg_temp.poll('sql02', '2026-01-13 02:01:00+00', '[["cpu_percent", 4]]'));
+SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:00:00+00' AND collected_at < '2026-01-13 03:00:00+00';
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n);
 
 -- ---- texts are texts
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-14 00:00:00+00', '[["disk_percent", 1, "C:\\数据 ''; DROP TABLE x; --"]]', status => 'degraded',
@@ -184,11 +203,11 @@ SELECT DISTINCT server FROM vitals.latest_metrics;
 SELECT server FROM vitals.collection_status;
 SELECT vitals.maintain_tenant('tenant_store');
 SELECT (SELECT count(*) FROM tenant_store.collection_state) AS states,
-    (SELECT count(DISTINCT server_key) FROM tenant_store.server_latest) AS servers_with_values,
-    (SELECT count(DISTINCT server_key) FROM tenant_store.server_events) AS servers_with_events,
-    (SELECT count(DISTINCT server_key) FROM tenant_store.server_snapshots) AS servers_with_history;
+    (SELECT count(DISTINCT server_id) FROM tenant_store.server_latest) AS servers_with_values,
+    (SELECT count(DISTINCT server_id) FROM tenant_store.server_events) AS servers_with_events,
+    (SELECT count(DISTINCT server_id) FROM tenant_store.server_snapshots) AS servers_with_history;
 -- The newest 1000 events of each are kept.
-INSERT INTO tenant_store.server_events (server_key, happened_at, old_status, new_status)
-SELECT s.server_key, '2026-02-01', 'online', 'offline' FROM tenant_store.servers AS s, generate_series(1, 1100);
+INSERT INTO tenant_store.server_events (server_id, happened_at, old_status, new_status)
+SELECT s.id, '2026-02-01', 'online', 'offline' FROM tenant_store.servers AS s, generate_series(1, 1100);
 SELECT vitals.maintain_tenant('tenant_store');
 SELECT count(*) AS events FROM tenant_store.server_events;

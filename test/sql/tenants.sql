@@ -18,6 +18,11 @@ SELECT vitals.create_tenant('quo''te');
 SELECT vitals.create_tenant(E'line\n');
 SELECT vitals.create_tenant('größe');
 SELECT vitals.create_tenant('x"; DROP SCHEMA vitals; --');
+SELECT vitals.create_tenant('tenant_acme');
+SELECT vitals.create_tenant('pg_acme');
+SELECT vitals.create_tenant('_acme');
+SELECT vitals.create_tenant(repeat('ä', 40));
+SELECT vitals.create_tenant(repeat('a', 64));
 SELECT vitals.create_tenant(repeat('a', 49));
 SELECT vitals.create_tenant(repeat('a', 48));
 

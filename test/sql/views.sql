@@ -35,11 +35,12 @@ SELECT count(*) FROM vitals.collection_start('other');
 SELECT c.server, c.enabled, c.status, c.state FROM vitals.collection_status AS c;
 CREATE FUNCTION pg_temp.polled(due timestamptz) RETURNS void LANGUAGE sql AS
 $$
-    SELECT vitals.store_polls('tenant_views', jsonb_build_array(jsonb_build_object(
-        'server_key', s.server_key, 'collected_at', due - interval '1 min', 'started_at', due - interval '1 min', 'next_due_at', due,
-        'old_status', 'unknown', 'status', 'degraded', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1500, 'duration_ms', 250,
-        'error', '{"class": "permission", "number": 297, "message": "no"}'::jsonb,
-        'values', '[["cpu_percent", 1.5], ["batch_requests_sec", null], ["disk_percent", 12, "D:\\"], ["disk_percent", 11, "C:\\"]]'::jsonb)))
+    SELECT vitals.store_polls('tenant_views', jsonb_build_object(
+        'sets', '[[["cpu_percent", ""], ["batch_requests_sec", ""], ["disk_percent", "D:\\"], ["disk_percent", "C:\\"]]]'::jsonb,
+        'polls', jsonb_build_array(jsonb_build_object(
+            'server_id', s.id, 'collected_at', due - interval '1 min', 'started_at', due - interval '1 min', 'next_due_at', due,
+            'old_status', 'unknown', 'status', 'degraded', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1500, 'duration_ms', 250,
+            'error', '{"class": "permission", "number": 297, "message": "no"}'::jsonb, 'set', 0, 'vals', '{1.5,NULL,12,11}'))))
     FROM tenant_views.servers AS s WHERE s.name = 'other'
 $$;
 SELECT pg_temp.polled(now() + interval '1 min');

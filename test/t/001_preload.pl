@@ -39,7 +39,10 @@ within(2, 'collector runs after the line was added', sub { collector_serves($nod
 ($code, $out, $err) = $node->psql('template1', 'CREATE EXTENSION pg_vitals');
 is($err, '', 'no warning where the module is preloaded');
 $node->safe_psql('postgres', 'CREATE DATABASE copied');
-within(2, 'collector runs in a copy of a template that has the extension', sub { collector_serves($node, 'copied') });
+within(2, 'collector of a copy of a template that has the extension is paused',
+    sub { $node->safe_psql('copied', 'SELECT state FROM vitals.worker_status') eq 'paused: run vitals.enable()' });
+$node->safe_psql('copied', 'SELECT vitals.enable()');
+within(2, 'and runs after vitals.enable()', sub { collector_serves($node, 'copied') });
 is(collector_pid($node, 'template1'), undef, 'no collector in the template itself');
 
 $node->stop;

@@ -94,7 +94,15 @@ is($node->safe_psql('renamed', 'SELECT database FROM vitals.worker_status'), 're
 # -- used as template
 run_ddl('CREATE DATABASE copy TEMPLATE renamed');
 within($back_limit, 'collector of the source is back', sub { collector_serves($node, 'renamed') });
-within($back_limit, 'collector of the copy runs', sub { collector_serves($node, 'copy') });
+# Who copies a database does not mean to poll its servers twice.
+within($back_limit, 'collector of the copy is paused',
+    sub { $node->safe_psql('copy', 'SELECT state FROM vitals.worker_status') eq 'paused: run vitals.enable()' });
+run_ddl('ALTER DATABASE copy RENAME TO copy_of_it');
+run_ddl('ALTER DATABASE copy_of_it RENAME TO copy');
+within($back_limit, 'and is after DDL on the copy',
+    sub { $node->safe_psql('copy', 'SELECT state FROM vitals.worker_status') eq 'paused: run vitals.enable()' });
+$node->safe_psql('copy', 'SELECT vitals.enable()');
+within($back_limit, 'collector of the copy runs after vitals.enable()', sub { collector_serves($node, 'copy') });
 run_ddl('CREATE DATABASE copy2 TEMPLATE = renamed STRATEGY = file_copy');
 within($back_limit, 'collector of the source is back', sub { collector_serves($node, 'renamed') });
 

@@ -134,6 +134,7 @@ $pid = returns_after($launcher_limit + $back_off[2], 'both were terminated', $pi
 
 # -- the launcher ends while collectors start
 $node->safe_psql('postgres', "CREATE DATABASE copy$_ TEMPLATE app") foreach 1 .. 4;
+$node->safe_psql("copy$_", 'SELECT vitals.enable()') foreach 1 .. 4;
 foreach my $round (1 .. 3)
 {
     within($launcher_limit, 'there is a launcher', sub { launcher_pid($node) });

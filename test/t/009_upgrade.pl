@@ -86,12 +86,12 @@ command_ok([ 'pg_ctl', '-w', '-D', $old->data_dir, 'stop' ], 'it stops');
 # ---- pg_upgrade
 my $contents = <<'SQL';
 SELECT 'tenant', tenant_key, id, name, schema_name, role, status FROM vitals.tenant_registry ORDER BY 2;
-SELECT 'server', id, server_key, name, connector, host, port, options, credential_id FROM tenant_acme.servers ORDER BY 2;
+SELECT 'server', id, name, connector, host, port, options, credential_id FROM tenant_acme.servers ORDER BY 2;
 SELECT 'credential', id, username, sealed_password FROM tenant_acme.credentials ORDER BY 2;
 SELECT 'config', * FROM tenant_acme.collection_config ORDER BY 2;
 SELECT 'metric', * FROM tenant_acme.metric_types ORDER BY 2;
 SELECT 'event', * FROM tenant_acme.server_events ORDER BY 2;
-SELECT 'snapshot', collected_at, server_key, status, tableoid::regclass FROM tenant_acme.server_snapshots ORDER BY 2;
+SELECT 'snapshot', collected_at, server_id, status, tableoid::regclass FROM tenant_acme.server_snapshots ORDER BY 2;
 SELECT 'partition', inhrelid::regclass, pg_get_expr(relpartbound, inhrelid) FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
     WHERE inhparent = 'tenant_acme.server_snapshots'::regclass ORDER BY inhrelid::regclass::text;
 SELECT 'member', pg_describe_object(classid, objid, objsubid) FROM pg_depend

@@ -120,7 +120,7 @@ $servers->control(1, fault => 'none');
 poll_again($node, 'app', 'acme', 'refused');
 within($sample_limit, 'a server that is back is online', sub { status_of($node, 'app', 'acme', 'refused') eq 'online|' });
 is(sql("SELECT string_agg(old_status || '>' || new_status, ' ' ORDER BY event_key) FROM tenant_acme.server_events AS e
-        JOIN tenant_acme.servers AS s USING (server_key) WHERE s.name = 'refused'"),
+        JOIN tenant_acme.servers AS s ON s.id = server_id WHERE s.name = 'refused'"),
     'unknown>offline offline>online', 'each change of its status is an event');
 
 # -- rates: the second sample of the first server, 60 s later by the server's own clock
@@ -129,7 +129,7 @@ within(46, 'the second sample is stored', sub { snapshots_of($node, 'app', 'acme
 my %second = (cpu_percent => '42.00', batch_requests_sec => '1200.00', wait_time_ms => '136158', disk_io_reads => '150.00',
     disk_io_writes => '447.70', memory_percent => '81.25', connection_count => '20', page_life_expectancy => '5460', blocked_processes => '2');
 is(value('sql01', $_), $second{$_}, "second sample: $_ is $second{$_}") foreach sort keys %second;
-is(sql("SELECT interval_ms FROM tenant_acme.server_snapshots JOIN tenant_acme.servers USING (server_key)
+is(sql("SELECT interval_ms FROM tenant_acme.server_snapshots JOIN tenant_acme.servers AS s ON s.id = server_id
         WHERE name = 'sql01' AND interval_ms IS NOT NULL"), '60000', "over the interval of the server's own clock");
 is($servers->stats(0)->{connects}, 1, 'over the same connection');
 

@@ -50,6 +50,12 @@ $$ BEGIN PERFORM tenant_mallory.attack(concat_ws(' ', tg_when, tg_op, regexp_rep
 CREATE TRIGGER attack BEFORE INSERT OR UPDATE ON tenant_mallory.collection_state FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
 CREATE TRIGGER attack AFTER INSERT ON tenant_mallory.server_snapshots FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
 CREATE TRIGGER attack AFTER INSERT ON tenant_mallory.series_sets FOR EACH STATEMENT EXECUTE FUNCTION tenant_mallory.attack_trigger();
+CREATE TRIGGER attack BEFORE UPDATE ON tenant_mallory.servers FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+ALTER TABLE tenant_mallory.latest_collections ADD COLUMN note boolean DEFAULT tenant_mallory.attack('default of latest');
+ALTER TABLE tenant_mallory.server_events ADD CHECK (tenant_mallory.attack('check of events'));
+ALTER TABLE tenant_mallory.metric_types ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY attack ON tenant_mallory.metric_types USING (tenant_mallory.attack('policy of metric types'));
+TRUNCATE tenant_mallory.loot;
 ALTER TABLE tenant_mallory.collection_config RENAME TO real_config;
 CREATE VIEW tenant_mallory.collection_config AS SELECT * FROM tenant_mallory.real_config WHERE tenant_mallory.attack('view');
 SQL
@@ -65,7 +71,8 @@ within($sample_limit, 'the collector stores for the tenant',
     sub { snapshots_of($node, 'app', 'mallory', 'here') > 0 });
 my $collector = collector_pid($node, 'app');
 my $loot = sub { as_mallory("SELECT DISTINCT what FROM tenant_mallory.loot WHERE session_of = 'postgres' ORDER BY 1"); };
-is($loot->(), join("\n", 'AFTER INSERT series_sets', 'AFTER INSERT server_snapshots', 'BEFORE INSERT collection_state', 'view'),
+is($loot->(), join("\n", 'AFTER INSERT series_sets', 'AFTER INSERT server_snapshots', 'BEFORE INSERT collection_state', 'BEFORE UPDATE servers',
+        'check of events', 'default of latest', 'policy of metric types', 'view'),
     'its triggers and its view ran for the collector, and none of what they tried succeeded');
 is(as_mallory('SELECT DISTINCT as_whom FROM tenant_mallory.loot'), 'tenant_mallory', 'they ran as the tenant');
 is($node->safe_psql('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'tenant_mallory'"), 'f', 'who is no superuser');

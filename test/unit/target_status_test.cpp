@@ -69,17 +69,29 @@ TEST(TimeText, IsUtcWithMilliseconds) {
 
 TEST(PollRecord, IsWhatStorageReads) {
     PollRecord record;
-    record.server_key = 3;
+    record.server_id = "e1";
     record.status = TargetStatus::degraded;
     record.failure = Failure{ErrorClass::permission, 300, "denied \"x\""};
     record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
     record.interval_ms = 60000;
     EXPECT_EQ(
         encode_records({record}),
-        R"([{"collected":false,"collected_at":"","consecutive_failures":0,"duration_ms":0.0,)"
+        R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,"duration_ms":0.0,)"
         R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,"lag_ms":0.0,)"
-        R"("next_due_at":"","old_status":"unknown","server_key":3,"started_at":"","status":"degraded",)"
-        R"("values":[["cpu_percent",null],["disk_percent",10.5,"/"]]}])");
+        R"("next_due_at":"","old_status":"unknown","server_id":"e1","set":0,"started_at":"","status":"degraded",)"
+        R"("vals":"{NULL,10.5}"}],"sets":[[["cpu_percent",""],["disk_percent","/"]]]})");
+}
+
+TEST(PollRecord, NamesTheSameSeriesOnce) {
+    PollRecord one;
+    one.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 0.1}};
+    PollRecord other;
+    other.values = {{"disk_percent", "/", 1e300}, {"cpu_percent", "", std::numeric_limits<double>::infinity()}};
+    const std::string batch = encode_records({one, PollRecord{}, other});
+    EXPECT_NE(batch.find(R"("vals":"{1.5,0.1}")"), std::string::npos);
+    EXPECT_NE(batch.find(R"("vals":"{NULL,1e+300}")"), std::string::npos);
+    EXPECT_NE(batch.find(R"("sets":[[["cpu_percent",""],["disk_percent","/"]]])"), std::string::npos);
+    EXPECT_EQ(batch.find(R"("set":1)"), std::string::npos);
 }
 
 }  // namespace
