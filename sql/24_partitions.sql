@@ -33,9 +33,12 @@ $$;
 COMMENT ON FUNCTION vitals.partition_width_of(name) IS
 'Width of the partitions that are made from now on: month where settings, which the owner may write, say nothing valid.';
 
+-- The bounds pass through text: in a style that names a zone by its abbreviation, IST would be another time when read.
 CREATE FUNCTION vitals.ensure_partition(tenant_schema name, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET datestyle TO 'ISO'
+SET timezone TO 'UTC'
 AS $$
 DECLARE
     width text;
@@ -75,6 +78,10 @@ BEGIN
     -- readers nor writers of the other partitions wait.
     EXECUTE format('CREATE TABLE %I.%I (LIKE %1$I.server_snapshots INCLUDING DEFAULTS INCLUDING STORAGE)',
                    tenant_schema, partition_name);
+    -- A value may be inserted by any member of the tenant's role, and by a superuser.
+    EXECUTE format('ALTER TABLE %I.%I OWNER TO %s', tenant_schema, partition_name,
+                   (SELECT c.relowner::regrole FROM pg_class AS c
+                    WHERE c.oid = to_regclass(format('%I.server_snapshots', tenant_schema))));
     EXECUTE format('ALTER TABLE %I.server_snapshots ATTACH PARTITION %1$I.%I FOR VALUES FROM (%L) TO (%L)',
                    tenant_schema, partition_name, first_time, end_time);
     RETURN true;
@@ -128,10 +135,13 @@ DECLARE
     width constant interval := ('1 ' || vitals.partition_width_of(tenant_schema))::interval;
     part record;
     is_empty boolean;
+    -- Before it is dropped: then it has no name.
+    done text;
 BEGIN
     FOR part IN SELECT * FROM vitals.partitions_of(tenant_schema) AS p WHERE p.upper_bound <= expired_at LIMIT 1 LOOP
+        done := format('dropped %s', part.partition);
         EXECUTE format('DROP TABLE %s', part.partition);
-        RETURN format('dropped %s', part.partition);
+        RETURN done;
     END LOOP;
     -- Made ahead for a width that is no longer wanted. What it would hold, narrower ones will.
     FOR part IN
@@ -142,8 +152,9 @@ BEGIN
         EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', part.partition);
         EXECUTE format('SELECT NOT EXISTS (SELECT FROM %s)', part.partition) INTO is_empty;
         IF is_empty THEN
+            done := format('dropped %s', part.partition);
             EXECUTE format('DROP TABLE %s', part.partition);
-            RETURN format('dropped %s', part.partition);
+            RETURN done;
         END IF;
     END LOOP;
     IF vitals.ensure_partitions_ahead(tenant_schema, 1) > 0 THEN

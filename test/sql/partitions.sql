@@ -55,4 +55,26 @@ EXPLAIN (COSTS OFF) SELECT * FROM tenant_parts.server_snapshots
 WHERE server_id = '00000000-0000-4000-8000-000000000000' AND collected_at >= '2021-06-01 00:00:00+00' AND collected_at < '2021-06-02 00:00:00+00';
 
 RESET SESSION AUTHORIZATION;
+
+-- ---- values that others insert: the partition is the tenant's own and a whole month of UTC, however a session writes times
+CREATE ROLE regress_parts_member;
+SELECT vitals.grant_tenant('parts', 'regress_parts_member', 'operate');
+SET TIME ZONE 'Asia/Kolkata';
+SET datestyle TO 'SQL, DMY';
+INSERT INTO tenant_parts.metrics (server_id, metric_type_id, value, collected_at)
+SELECT s.id, t.id, 1, '2022-04-30 19:00:00+00' FROM tenant_parts.servers AS s, tenant_parts.metric_types AS t WHERE t.name = 'cpu_percent';
+SET SESSION AUTHORIZATION regress_parts_member;
+INSERT INTO tenant_parts.metrics (server_id, metric_type_id, value, collected_at)
+SELECT s.id, t.id, 1, '2022-06-30 20:00:00+00' FROM tenant_parts.servers AS s, tenant_parts.metric_types AS t WHERE t.name = 'cpu_percent';
+RESET SESSION AUTHORIZATION;
+SET TIME ZONE 'UTC';
+SET datestyle TO 'ISO';
+SELECT p.partition, p.owner, p.bounds FROM partitions AS p WHERE p.partition LIKE '%p2022%';
+SET SESSION AUTHORIZATION tenant_parts;
+SELECT p.partition, p.collections, p.outcome FROM vitals.retention_preview(1) AS p WHERE p.partition LIKE '%p2022%';
+RESET SESSION AUTHORIZATION;
+DROP ROLE regress_parts_member;
+-- What is done with them is said by name.
+INSERT INTO tenant_parts.settings (retention_days) VALUES (1) ON CONFLICT (only_row) DO UPDATE SET retention_days = 1;
+SELECT vitals.partition_step('tenant_parts') FROM generate_series(1, 2);
 DROP VIEW partitions;
