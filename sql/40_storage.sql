@@ -233,7 +233,8 @@ BEGIN
              WHERE jsonb_typeof(v) = 'array'
              ORDER BY e.set_nr, s.series_key, v.position DESC
          ), variant AS MATERIALIZED (
-             -- Once there are too many combinations of instances, new ones lose their instances.
+             -- Once there are too many combinations of instances, new ones lose their instances. They are counted, since
+             -- batches that failed have used up keys.
              SELECT set_nr, false AS plain, array_agg(series_key ORDER BY name, instance) AS series_keys,
                     array_agg(position ORDER BY name, instance) AS positions,
                     array_agg(scale ORDER BY name, instance) AS scales,
@@ -242,7 +243,7 @@ BEGIN
              UNION ALL
              SELECT set_nr, true, array_agg(series_key ORDER BY name), array_agg(position ORDER BY name),
                     array_agg(scale ORDER BY name), array_agg(name ORDER BY name)
-             FROM wanted WHERE instance = '' AND (SELECT max(set_key) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
+             FROM wanted WHERE instance = '' AND (SELECT count(*) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
          ), hashed AS MATERIALIZED (
              SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
              FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
@@ -251,7 +252,7 @@ BEGIN
                     array_position(names, 'cpu_percent') AS cpu, array_position(names, 'memory_percent') AS memory,
                     array_position(names, 'connection_count') AS connections
              FROM hashed
-             WHERE set_key IS NOT NULL OR (SELECT coalesce(max(set_key), 0) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
+             WHERE set_key IS NOT NULL OR (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
              ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
          ), new_set AS (
              INSERT INTO %1$I.series_sets (series_keys, hash)

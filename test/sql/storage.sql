@@ -184,6 +184,11 @@ SELECT * FROM pg_temp.store(
     pg_temp.poll('sql02', '2026-01-13 02:01:00+00', '[["cpu_percent", 4]]'));
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:00:00+00' AND collected_at < '2026-01-13 03:00:00+00';
 DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n);
+-- Keys that batches used up in vain are no sets.
+SELECT setval(pg_get_serial_sequence('tenant_store.series_sets', 'set_key'), 30000) > 0 AS used_up;
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-13 03:00:00+00', '[["disk_percent", 1, "first"]]'));
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-13 03:01:00+00', '[["disk_percent", 2, "second"]]'));
+SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 03:00:00+00' AND collected_at < '2026-01-13 04:00:00+00';
 
 -- ---- texts are texts
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-14 00:00:00+00', '[["disk_percent", 1, "C:\\数据 ''; DROP TABLE x; --"]]', status => 'degraded',
