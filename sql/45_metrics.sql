@@ -29,6 +29,14 @@ BEGIN
     END IF;
     value := round(value, metric.scale);
     collected_at := date_trunc('milliseconds', coalesce(collected_at, now()));
+    -- It would be the newest value until that day comes.
+    IF collected_at > clock_timestamp() + interval '1 day' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'collected_at must not be in the future',
+            DETAIL = format('Got %s.', collected_at),
+            HINT = 'Up to one day is taken for a clock that is wrong.';
+    END IF;
     snapshots := vitals.store_rows(
         tenant_schema,
         jsonb_build_object(
@@ -55,4 +63,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.insert_metric(name, uuid, uuid, numeric, timestamptz, text) IS
-'Stores a value that was not collected: rounded, and with the newest values brought up to date. Returns what the row of metrics is: its id, rounded value and time. Errors: 22023 no finite number, 23503 unknown server or metric type, 54000 too many series.';
+'Stores a value that was not collected: rounded, and with the newest values brought up to date. Returns what the row of metrics is: its id, rounded value and time. Errors: 22023 no finite number, or more than a day in the future, 23503 unknown server or metric type, 54000 too many series.';

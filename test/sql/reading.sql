@@ -130,7 +130,12 @@ INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value) VALUES (pg
 INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value) VALUES (pg_temp.id_of('sql03'), '00000000-0000-4000-8000-000000000000', 1);
 INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value) VALUES ('00000000-0000-4000-8000-000000000000', pg_temp.type_of('cpu_percent'), 1);
 INSERT INTO tenant_reading.metrics (server_id, value) VALUES (pg_temp.id_of('sql03'), 1);
+INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value, collected_at) VALUES (pg_temp.id_of('sql03'), pg_temp.type_of('cpu_percent'), 1, '-infinity');
 INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value, collected_at) VALUES (pg_temp.id_of('sql03'), pg_temp.type_of('cpu_percent'), 1, 'infinity');
+\set VERBOSITY terse
+INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value, collected_at) VALUES (pg_temp.id_of('sql03'), pg_temp.type_of('cpu_percent'), 1, now() + interval '25 hours');
+\set VERBOSITY default
+SELECT count(*) AS made FROM vitals.partitions_of('tenant_reading') AS p WHERE p.lower_bound > now() + interval '3 months';
 INSERT INTO tenant_reading.metrics (server_id, metric_type_id, value) VALUES (pg_temp.id_of('sql03'), pg_temp.type_of('cpu_percent'), 1e400);
 UPDATE tenant_reading.metrics SET value = 0;
 DELETE FROM tenant_reading.metrics;
