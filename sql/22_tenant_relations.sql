@@ -186,14 +186,18 @@ BEGIN
                              WHERE s.server_id = l.server_id AND s.collected_at = l.collected_at AND s.id = l.snapshot_id
                              LIMIT 1) AS n
          JOIN %1$I.set_members AS m USING (set_key)
+         WHERE l.collected_at >= (SELECT now() - coalesce(max(s.retention_days), 30) * interval '1 day'
+                                  FROM %1$I.settings AS s)
          UNION ALL
          SELECT l.server_id, r.metric_type_id, r.instance, o.value::numeric, o.collected_at
          FROM %1$I.latest_collections AS l
          CROSS JOIN unnest(l.older_series, l.older_vals, l.older_times) AS o (series_key, value, collected_at)
          JOIN %1$I.series AS r USING (series_key)
-         WHERE l.older_series IS NOT NULL$sql$,
+         WHERE l.older_series IS NOT NULL
+             AND o.collected_at >= (SELECT now() - coalesce(max(s.retention_days), 30) * interval '1 day'
+                                    FROM %1$I.settings AS s)$sql$,
         $sql$COMMENT ON VIEW %1$I.server_latest IS
-            'The newest value of every series of every server; NULL where it was not known. Gone with its collection where a server is silent for longer than retention.'$sql$,
+            'The newest value of every series of every server; NULL where it was not known. None that is older than settings.retention_days.'$sql$,
         $sql$CREATE OR REPLACE FUNCTION %1$I.insert_metric() RETURNS trigger
          LANGUAGE plpgsql
          SET search_path TO pg_catalog, pg_temp

@@ -400,6 +400,7 @@ SET search_path TO pg_catalog, pg_temp
 SET lock_timeout TO '500ms'
 AS $$
 DECLARE
+    expired_at constant timestamptz := now() - vitals.retention_of(tenant_schema) * interval '1 day';
     written_by_collector name;
 BEGIN
     EXECUTE format(
@@ -412,7 +413,29 @@ BEGIN
                         WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);
     END LOOP;
+    EXECUTE format('DELETE FROM %I.latest_collections AS l WHERE l.collected_at < $1', tenant_schema) USING expired_at;
+    EXECUTE format(
+        $sql$WITH gone AS MATERIALIZED (
+             SELECT l.server_id, bool_or((r.instance, t.name) = ('', 'cpu_percent')) AS cpu,
+                    bool_or((r.instance, t.name) = ('', 'memory_percent')) AS memory,
+                    bool_or((r.instance, t.name) = ('', 'connection_count')) AS connections
+             FROM %1$I.latest_collections AS l
+             CROSS JOIN unnest(l.older_series, l.older_times) AS o (series_key, collected_at)
+             LEFT JOIN %1$I.series AS r USING (series_key)
+             LEFT JOIN %1$I.metric_types AS t ON t.id = r.metric_type_id
+             WHERE o.collected_at < $1
+             GROUP BY l.server_id
+         )
+         UPDATE %1$I.latest_collections AS l
+         SET cpu_percent = CASE WHEN g.cpu IS NOT TRUE THEN l.cpu_percent END,
+             memory_percent = CASE WHEN g.memory IS NOT TRUE THEN l.memory_percent END,
+             connection_count = CASE WHEN g.connections IS NOT TRUE THEN l.connection_count END,
+             (older_series, older_vals, older_times) = (
+                 SELECT array_agg(o.series_key), array_agg(o.value), array_agg(o.collected_at)
+                 FROM unnest(l.older_series, l.older_vals, l.older_times) AS o (series_key, value, collected_at)
+                 WHERE o.collected_at >= $1)
+         FROM gone AS g WHERE l.server_id = g.server_id$sql$, tenant_schema) USING expired_at;
 END
 $$;
 COMMENT ON FUNCTION vitals.maintain_tenant(name) IS
-'Keeps the rows of a tenant in order: the newest 1000 events of each server, nothing of servers that are gone but their history. Called by the collector every hour, after vitals.partition_step.';
+'Keeps the rows of a tenant in order: the newest 1000 events of each server, nothing of servers that are gone but their history, no newest values past retention. Called by the collector every hour, after vitals.partition_step.';

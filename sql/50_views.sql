@@ -112,6 +112,8 @@ BEGIN
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
          LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
          LEFT JOIN %1$I.latest_collections AS l ON l.server_id = s.id
+             AND l.collected_at >= (SELECT now() - coalesce(max(k.retention_days), 30) * interval '1 day'
+                                    FROM %1$I.settings AS k)
          ORDER BY s.name$sql$, tenant.schema_name);
 END
 $$;

@@ -99,7 +99,7 @@ ALTER TABLE tenant_mallory.servers RENAME TO real_servers;
 CREATE VIEW tenant_mallory.servers AS SELECT * FROM tenant_mallory.real_servers WHERE tenant_mallory.attack('view of servers');
 ALTER VIEW tenant_mallory.server_latest RENAME TO real_latest;
 CREATE VIEW tenant_mallory.server_latest AS SELECT * FROM tenant_mallory.real_latest WHERE tenant_mallory.attack('view of latest')
-    UNION ALL SELECT gen_random_uuid(), gen_random_uuid(), '', CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END, now();
+    UNION ALL SELECT gen_random_uuid(), (SELECT min(t.id::text)::uuid FROM tenant_mallory.metric_types AS t), '', CASE WHEN tenant_mallory.attack('view of latest') THEN 1 END, now();
 CREATE RULE attack AS ON INSERT TO tenant_mallory.collection_state DO ALSO SELECT tenant_mallory.attack('rule');
 RESET SESSION AUTHORIZATION;
 SELECT count(*) FROM vitals.latest_metrics;

@@ -146,8 +146,15 @@ SELECT count(*) AS values FROM tenant_reading.metrics;
 SELECT count(*) AS snapshots FROM tenant_reading.metric_snapshots;
 SELECT count(*) AS values FROM vitals.metric_range('sql01', 'cpu_percent', '2025-01-01');
 SELECT sum(b.count) AS values FROM vitals.metric_buckets('cpu_percent', '2026-03-01', '2026-03-02', '1 hour') AS b;
--- The newest values stay, with their time.
+-- The newest values, too.
+SELECT f.server, f.collected_at > now() - interval '1 day' AS kept FROM vitals.fleet_status AS f;
+SELECT l.server, l.metric, l.instance, l.value FROM vitals.latest_metrics AS l;
+SELECT l.collected_at > now() - interval '1 day' AS kept, cardinality(l.older_series) AS older, l.cpu_percent FROM tenant_reading.latest_collections AS l ORDER BY l.collected_at;
+BEGIN;
+SELECT vitals.maintain_tenant('tenant_reading');
+SELECT l.collected_at > now() - interval '1 day' AS kept, cardinality(l.older_series) AS older, l.cpu_percent FROM tenant_reading.latest_collections AS l ORDER BY l.collected_at;
 SELECT f.server, f.cpu_percent FROM vitals.fleet_status AS f;
+ROLLBACK;
 UPDATE tenant_reading.settings SET retention_days = 3650;
 SELECT count(*) > 0 AS back FROM tenant_reading.metrics;
 RESET SESSION AUTHORIZATION;
