@@ -29,7 +29,13 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF owner::oid < 16384
+    IF owner::oid = to_regrole('vitals_tenant')::oid THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tenant owner is everybody''s',
+            DETAIL = 'All tenants'' roles are members of "vitals_tenant", and could use a tenant that it owns.',
+            HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
+    ELSIF owner::oid < 16384
         OR EXISTS (SELECT FROM pg_roles AS r
                    WHERE pg_has_role(owner, r.oid, 'MEMBER')
                        AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls

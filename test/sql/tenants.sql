@@ -47,6 +47,7 @@ SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_bypass');
 SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_indirect');
 SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_program');
 SELECT vitals.create_tenant('t_x', owner => 'pg_monitor');
+SELECT vitals.create_tenant('t_x', owner => 'vitals_tenant');
 CREATE ROLE regress_tenants_noinherit NOINHERIT;
 SELECT vitals.create_tenant('t_x', owner => 'regress_tenants_noinherit');
 -- The functions are granted to one role, which is none of the tenants'.
