@@ -107,7 +107,7 @@ BEGIN
             ERRCODE = 'invalid_schema_name',
             MESSAGE = 'schema does not exist',
             DETAIL = format('There is no schema %s.', coalesce(quote_literal(left(tenant_schema, 100)), 'NULL')),
-            HINT = 'Restore the dump of the tenant''s schema first: pg_restore -n tenant_<name>.';
+            HINT = 'Restore a dump of the tenant''s schema first, made with pg_dump -n tenant_<name>.';
     END IF;
     IF EXISTS (SELECT FROM vitals.tenant_registry AS t WHERE t.name = attach_tenant.name OR t.id = attach_tenant.id) THEN
         RAISE EXCEPTION USING
