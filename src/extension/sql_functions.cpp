@@ -13,6 +13,7 @@
 
 extern "C" {
 #include "commands/extension.h"
+#include "utils/resowner.h"
 #include "utils/uuid.h"
 }
 
@@ -26,13 +27,15 @@ constexpr int most_check_ms = 5 * 60 * 1000;
 
 bool notify_at_commit = false;
 
-// Subtransactions need no care: a notice too many only costs a look at the tables.
-void on_transaction_end(XactEvent event, void* /* unused */) {
-    if (event == XACT_EVENT_COMMIT && notify_at_commit) {
-        configuration_changed(MyDatabaseId);
-        wake_collector(MyDatabaseId);
-    }
-    if (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT) notify_at_commit = false;
+// Not when the transaction commits but a little later, when what it changed in the catalogs was sent to the other
+// processes: the collector would look at once, and find no right that was just granted. Subtransactions need no care: a
+// notice too many only costs a look at the tables.
+void on_resource_release(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void* /* unused */) {
+    if (!is_top_level || phase != RESOURCE_RELEASE_AFTER_LOCKS || !notify_at_commit) return;
+    notify_at_commit = false;
+    if (!is_commit) return;
+    configuration_changed(MyDatabaseId);
+    wake_collector(MyDatabaseId);
 }
 
 bool collector_is_running() {
@@ -93,7 +96,7 @@ PG_FUNCTION_INFO_V1(vitals_notify_collector);
 Datum vitals_notify_collector([[maybe_unused]] PG_FUNCTION_ARGS) {
     static bool registered = false;
     if (!shared_memory_available()) PG_RETURN_VOID();
-    if (!registered) RegisterXactCallback(on_transaction_end, nullptr);
+    if (!registered) RegisterResourceReleaseCallback(on_resource_release, nullptr);
     registered = true;
     notify_at_commit = true;
     PG_RETURN_VOID();
