@@ -162,14 +162,15 @@ sub add_polled_server
         "SET vitals.tenant = '$tenant'; SELECT vitals.add_server($arguments); SELECT server_id FROM vitals.collection_start('$name')");
 }
 
-# Has a server polled now: a collection that was off and is on again is due at once.
+# Has a server polled now: a collection that was off and is on again is due at once. The limit is that of the collector's
+# notice of the change, 2 s unless another is given.
 sub poll_again
 {
-    my ($node, $database, $tenant, $server) = @_;
+    my ($node, $database, $tenant, $server, $limit) = @_;
     my $targets = 'SELECT targets FROM vitals.worker_status';
     my $before = $node->safe_psql($database, $targets);
     $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_stop('$server')");
-    within(2, "collection of $server is off", sub { $node->safe_psql($database, $targets) == $before - 1 });
+    within($limit // 2, "collection of $server is off", sub { $node->safe_psql($database, $targets) == $before - 1 });
     $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_start('$server')");
     return;
 }
