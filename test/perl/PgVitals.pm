@@ -172,6 +172,8 @@ sub poll_again
     $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_stop('$server')");
     within($limit // 2, "collection of $server is off", sub { $node->safe_psql($database, $targets) == $before - 1 });
     $node->safe_psql($database, "SET vitals.tenant = '$tenant'; SELECT vitals.collection_start('$server')");
+    # Seen before the next change, which would otherwise be counted from a number that is about to change.
+    within($limit // 2, "collection of $server is on again", sub { $node->safe_psql($database, $targets) >= $before });
     return;
 }
 
