@@ -68,7 +68,7 @@ class TenantRuntime {
         Target target;
         core::TargetHealth health;
         int lost_in_a_row = 0;
-        bool gone = false;              // removed or stopped while a poll runs: forget it when that ends
+        bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
         std::vector<Request> requests{};  // answered by the next poll that starts
     };
     struct JobInFlight {
