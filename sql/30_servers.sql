@@ -31,6 +31,13 @@ AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.find_server(text) IS
 'Id of a server of the caller''s tenant, given its name or its id as text. Error: PT404 not found.';
 
+CREATE FUNCTION vitals.name_distance(one text, other text) RETURNS integer
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_name_distance';
+COMMENT ON FUNCTION vitals.name_distance(text, text) IS
+'How many characters must be inserted, deleted or replaced to make one text of the other. Of each the first 100 characters count.';
+
 CREATE FUNCTION vitals.check_metrics_in(tenant vitals.tenants, metrics text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -52,14 +59,21 @@ BEGIN
         tenant.schema_name)
         INTO unknown_metric USING names;
     IF unknown_metric IS NOT NULL THEN
-        EXECUTE format($sql$SELECT string_agg(t.name, ', ' ORDER BY t.name) FROM %I.metric_types AS t$sql$,
-                       tenant.schema_name)
-            INTO known;
+        -- Whoever writes "cpu" means one that contains it, whoever writes "cpu_precent" the one with the fewest differences.
+        EXECUTE format(
+            $sql$SELECT string_agg(n.name, ', ' ORDER BY n.nr)
+             FROM (SELECT t.name, row_number() OVER (
+                        ORDER BY $1 <> '' AND (strpos(t.name, lower($1)) > 0 OR strpos(lower($1), t.name) > 0) DESC,
+                                 vitals.name_distance(lower($1), t.name), t.name) AS nr
+                   FROM %I.metric_types AS t) AS n
+             WHERE n.nr <= 5$sql$, tenant.schema_name)
+            INTO known USING unknown_metric;
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'unknown metric',
-            DETAIL = format('There is no metric "%s".', unknown_metric),
-            HINT = format('Known metrics are %s; * stands for all.', known);
+            DETAIL = format('There is no metric "%s".', left(unknown_metric, 200)),
+            HINT = format('Known metrics near it are %s; * stands for all. metric_types of the tenant lists them.',
+                          coalesce(known, 'none'));
     END IF;
     RETURN to_jsonb(names);
 END
@@ -218,24 +232,16 @@ AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.insert_server(uuid, text, text, integer, text, text, text, jsonb, text[]) IS
 'Writes a server, its configuration and its login. Called by vitals.add_server, which checks the arguments.';
 
-CREATE FUNCTION vitals.add_server(
-    name text,
-    host text DEFAULT NULL,
-    port integer DEFAULT NULL,
-    connector text DEFAULT 'mssql',
-    username text DEFAULT NULL,
-    password text DEFAULT NULL,
-    options jsonb DEFAULT '{}',
-    metrics text[] DEFAULT NULL
-) RETURNS uuid
-LANGUAGE plpgsql
+-- What add_server and alter_server refuse.
+CREATE FUNCTION vitals.check_server(
+    name text, host text, port integer, connector text, has_login boolean, options jsonb
+) RETURNS vitals.connectors
+LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    tenant vitals.tenants := vitals.tenant_of_caller();
     kind vitals.connectors;
-    new_id uuid := gen_random_uuid();
 BEGIN
     IF name IS NULL OR length(name) NOT BETWEEN 1 AND 200 OR name ~ '[[:cntrl:]]|^\s|\s$' THEN
         RAISE EXCEPTION USING
@@ -252,13 +258,7 @@ BEGIN
             DETAIL = format('There is no connector %s.', coalesce(quote_literal(connector), 'NULL')),
             HINT = format('Connectors are %s.', (SELECT string_agg(c.name, ', ' ORDER BY c.name) FROM vitals.connectors AS c));
     END IF;
-    IF kind.needs_superuser AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'insufficient_privilege',
-            MESSAGE = 'permission denied for connector',
-            DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
-    END IF;
-    IF NOT kind.needs_host AND (host IS NOT NULL OR port IS NOT NULL OR username IS NOT NULL) THEN
+    IF NOT kind.needs_host AND (host IS NOT NULL OR port IS NOT NULL OR has_login) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'connector takes neither host nor port nor login',
@@ -281,13 +281,45 @@ BEGIN
             DETAIL = format('Got %s.', port),
             HINT = format('The default is %s.', kind.default_port);
     END IF;
+    PERFORM vitals.check_options(connector, options);
+    RETURN kind;
+END
+$$;
+COMMENT ON FUNCTION vitals.check_server(text, text, integer, text, boolean, jsonb) IS
+'The connector of a server, if that can be as the arguments say. Error: 22023 bad argument.';
+
+CREATE FUNCTION vitals.add_server(
+    name text,
+    host text DEFAULT NULL,
+    port integer DEFAULT NULL,
+    connector text DEFAULT 'mssql',
+    username text DEFAULT NULL,
+    password text DEFAULT NULL,
+    options jsonb DEFAULT '{}',
+    metrics text[] DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    tenant vitals.tenants := vitals.tenant_of_caller();
+    kind vitals.connectors;
+    new_id uuid := gen_random_uuid();
+BEGIN
+    kind := vitals.check_server(name, host, port, connector, username IS NOT NULL, options);
+    IF kind.needs_superuser AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'insufficient_privilege',
+            MESSAGE = 'permission denied for connector',
+            DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
+    END IF;
     IF password IS NOT NULL AND username IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'password given without username',
             HINT = 'Give both, or neither and call vitals.set_credential(server, username, password) later.';
     END IF;
-    PERFORM vitals.check_options(connector, options);
 
     PERFORM vitals.insert_server(new_id, name, host, coalesce(port, kind.default_port), connector, username, password,
                                  options, metrics);
@@ -309,40 +341,33 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
-CREATE FUNCTION vitals.collection_config_get_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
+CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     setting vitals.collection_setting;
-    found_id uuid := vitals.find_server_in(tenant, server);
 BEGIN
     EXECUTE format(
-        'SELECT c.server_id, c.interval_seconds, c.enabled,
-                ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m), st.last_collected_at
-         FROM %1$I.collection_config AS c
-         LEFT JOIN %1$I.collection_state AS st ON st.server_id = c.server_id
-         WHERE c.server_id = $1', tenant.schema_name)
-        INTO setting USING found_id;
-    IF setting.server_id IS NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'PT404',
-            MESSAGE = 'server has no collection configuration',
-            DETAIL = format('The row of server %s is missing in %I.collection_config.', quote_literal(server), tenant.schema_name),
-            HINT = 'vitals.collection_config_put(server) makes it anew.';
-    END IF;
+        'SELECT s.id, c.interval_seconds, c.enabled,
+                CASE WHEN c.server_id IS NOT NULL
+                     THEN ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m) END, st.last_collected_at
+         FROM %1$I.servers AS s
+         LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
+         LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
+         WHERE s.id = $1', tenant.schema_name)
+        INTO setting USING vitals.find_server_in(tenant, server);
     RETURN setting;
 END
 $$;
-COMMENT ON FUNCTION vitals.collection_config_get_in(vitals.tenants, text) IS
-'vitals.collection_config_get as the tenant''s role.';
+COMMENT ON FUNCTION vitals.stored_config_in(vitals.tenants, text) IS 'vitals.stored_config as the tenant''s role.';
 
-CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
+CREATE FUNCTION vitals.stored_config(server text) RETURNS vitals.collection_setting
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
-COMMENT ON FUNCTION vitals.collection_config_get(text) IS
-'How a server (name or id) is collected. Error: PT404 server not found.';
+COMMENT ON FUNCTION vitals.stored_config(text) IS
+'How a server (name or id) is collected; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_config_put_in(
     tenant vitals.tenants, server text, interval_seconds integer, enabled boolean, metrics_enabled text[]
@@ -372,7 +397,7 @@ BEGIN
         USING found_id, interval_seconds, enabled,
             CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics_in(tenant, metrics_enabled) END;
     PERFORM vitals.notify_collector();
-    RETURN vitals.collection_config_get_in(tenant, server);
+    RETURN vitals.stored_config_in(tenant, server);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_config_put_in(vitals.tenants, text, integer, boolean, text[]) IS
@@ -389,6 +414,26 @@ SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
 'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
+
+CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    setting vitals.collection_setting := vitals.stored_config(server);
+BEGIN
+    IF setting.enabled IS NULL AND (vitals.tenant_of_caller()).access = 'operate'
+        AND NOT current_setting('transaction_read_only')::boolean THEN
+        RETURN vitals.collection_config_put(server);
+    END IF;
+    setting.interval_seconds := coalesce(setting.interval_seconds, 60);
+    setting.enabled := coalesce(setting.enabled, false);
+    setting.metrics_enabled := coalesce(setting.metrics_enabled, '{cpu_percent,memory_percent,connection_count}');
+    RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.collection_config_get(text) IS
+'How a server (name or id) is collected. A configuration that is missing is made, with the defaults; who may only read, and a read-only transaction, see the defaults. Error: PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_start(server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql

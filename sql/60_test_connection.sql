@@ -1,5 +1,22 @@
 -- The preflight: the collector has the tenant's prober try the connection step by step, and the session waits.
 
+CREATE FUNCTION vitals.check_timeout(timeout interval) RETURNS integer
+LANGUAGE plpgsql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF timeout IS NULL OR timeout NOT BETWEEN interval '1 second' AND interval '5 minutes' THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'timeout must be between 1 second and 5 minutes',
+            DETAIL = format('Got %s.', coalesce(timeout::text, 'NULL'));
+    END IF;
+    RETURN (extract(epoch FROM timeout) * 1000)::integer;
+END
+$$;
+COMMENT ON FUNCTION vitals.check_timeout(interval) IS
+'The milliseconds that a session waits for the collector. Error: 22023 less than a second or more than 5 minutes.';
+
 CREATE FUNCTION vitals.request_check(tenant_key integer, server_id uuid, timeout_ms integer) RETURNS jsonb
 LANGUAGE c VOLATILE STRICT
 SET search_path TO pg_catalog, pg_temp
@@ -14,16 +31,10 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     tenant vitals.tenants := vitals.tenant_of_caller();
+    timeout_ms integer := vitals.check_timeout(timeout);
     answer jsonb;
 BEGIN
-    IF timeout IS NULL OR timeout NOT BETWEEN interval '1 second' AND interval '5 minutes' THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'timeout must be between 1 second and 5 minutes',
-            DETAIL = format('Got %s.', coalesce(timeout::text, 'NULL'));
-    END IF;
-    answer := vitals.request_check(tenant.tenant_key, vitals.find_server(server),
-                                   (extract(epoch FROM timeout) * 1000)::integer);
+    answer := vitals.request_check(tenant.tenant_key, vitals.find_server(server), timeout_ms);
     RETURN QUERY SELECT c ->> 0, (c ->> 1)::boolean, c ->> 2, nullif(c ->> 3, '')
                  FROM jsonb_array_elements(answer) AS c;
 END

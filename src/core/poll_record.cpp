@@ -99,6 +99,16 @@ Json to_json(const PollRecord& record, Sets& sets) {
 
 }  // namespace
 
+std::string encode_summary(const PollRecord& record) {
+    Json json{
+        {"collected_at", record.collected_at}, {"status", to_text(record.status)}, {"duration_ms", record.duration_ms}};
+    if (record.failure) {
+        json["error_class"] = to_text(record.failure->error_class);
+        json["error"] = record.failure->message;
+    }
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 std::string encode_records(const std::vector<PollRecord>& records) {
     Sets sets;
     Json polls = Json::array();

@@ -35,6 +35,9 @@ struct PollRecord {
     std::map<std::string, std::string> facts;
 };
 
+// What vitals.collect_now unpacks: a JSON object with collected_at, status, duration_ms, error_class and error.
+std::string encode_summary(const PollRecord& record);
+
 // The batch, with the polls in the order given.
 std::string encode_records(const std::vector<PollRecord>& records);
 

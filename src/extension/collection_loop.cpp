@@ -131,7 +131,7 @@ void CollectionLoop::serve_requests() {
         if (tenant == tenants_.end()) {
             answer_request(*request, false, "The collector does not see the tenant, or it is suspended.");
         } else {
-            tenant->second->dispatch_check(*request, Clock::now());
+            tenant->second->serve(*request, Clock::now());
         }
     }
 }

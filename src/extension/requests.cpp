@@ -15,7 +15,7 @@ namespace vitals::ext {
 namespace {
 
 constexpr int slot_count = 16;
-// Of one tenant, so that none can keep the others from testing.
+// Of one tenant, so that none can keep the others waiting.
 constexpr int most_of_one_tenant = 4;
 
 enum class SlotState { free, waiting, taken, answered };
@@ -23,6 +23,7 @@ enum class SlotState { free, waiting, taken, answered };
 struct Slot {
     SlotState state;
     std::uint64_t ticket;
+    RequestKind kind;
     Oid database;
     int tenant_key;
     char server_id[64];
@@ -57,7 +58,7 @@ void release_on_exit(int /* code */, Datum own) {
     release(*reinterpret_cast<OwnSlot*>(DatumGetPointer(own)));
 }
 
-OwnSlot claim(int tenant_key, const char* server_id, int timeout_ms) {
+OwnSlot claim(RequestKind kind, int tenant_key, const char* server_id, int timeout_ms) {
     OwnSlot own{-1, 0};
     {
         const SharedLockGuard guard(SharedArea::requests, LW_EXCLUSIVE);
@@ -71,6 +72,7 @@ OwnSlot claim(int tenant_key, const char* server_id, int timeout_ms) {
             own = {i, ++shared->last_ticket};
             slot.state = SlotState::waiting;
             slot.ticket = own.ticket;
+            slot.kind = kind;
             slot.database = MyDatabaseId;
             slot.tenant_key = tenant_key;
             strlcpy(slot.server_id, server_id, sizeof(slot.server_id));
@@ -79,14 +81,14 @@ OwnSlot claim(int tenant_key, const char* server_id, int timeout_ms) {
         }
     }
     if (own.index < 0) {
-        ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("too many connection tests at the same time"),
+        ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("too many requests to the collector at the same time"),
                         errhint("Try again in a moment.")));
     }
     return own;
 }
 
 // The collector sets our latch, but could be replaced between its answer and that: hence the short waits.
-char* await_answer(const OwnSlot& own, int timeout_ms) {
+char* await_answer(RequestKind kind, const OwnSlot& own, int timeout_ms) {
     const TimestampTz give_up = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), timeout_ms);
     for (;;) {
         {
@@ -113,7 +115,9 @@ char* await_answer(const OwnSlot& own, int timeout_ms) {
         succeeded = shared->slots[own.index].succeeded;
     }
     if (!succeeded) {
-        ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("connection test could not be run"),
+        ereport(ERROR, (errcode(sqlstate_unavailable),
+                        kind == RequestKind::check ? errmsg("connection test could not be run")
+                                                   : errmsg("server could not be polled"),
                         errdetail_internal("%s", answer)));
     }
     return answer;
@@ -127,7 +131,7 @@ std::optional<Request> take_request() {
         Slot& slot = shared->slots[i];
         if (slot.state != SlotState::waiting || slot.database != MyDatabaseId) continue;
         slot.state = SlotState::taken;
-        return Request{i, slot.ticket, slot.tenant_key, slot.server_id, slot.timeout_ms};
+        return Request{i, slot.ticket, slot.kind, slot.tenant_key, slot.server_id, slot.timeout_ms};
     }
     return std::nullopt;
 }
@@ -151,20 +155,20 @@ void answer_request(const Request& request, bool succeeded, std::string_view ans
     LWLockRelease(ProcArrayLock);
 }
 
-char* request_check(int tenant_key, const char* server_id, int timeout_ms) {
+char* request(RequestKind kind, int tenant_key, const char* server_id, int timeout_ms) {
     require_collector_possible();
     DatabaseSlot database;
     if (!find_slot(MyDatabaseId, database) || database.state != CollectorState::running) {
         ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("collector is not running"),
                         errhint("See vitals.worker_status; vitals.start_collector() starts it.")));
     }
-    OwnSlot own = claim(tenant_key, server_id, timeout_ms);
+    OwnSlot own = claim(kind, tenant_key, server_id, timeout_ms);
     char* answer = nullptr;
     // Also when the session is terminated: a slot that nobody waits for would be lost for good.
     PG_ENSURE_ERROR_CLEANUP(release_on_exit, PointerGetDatum(&own));
     {
         wake_collector(MyDatabaseId);
-        answer = await_answer(own, timeout_ms);
+        answer = await_answer(kind, own, timeout_ms);
     }
     PG_END_ENSURE_ERROR_CLEANUP(release_on_exit, PointerGetDatum(&own));
     release(own);

@@ -44,7 +44,7 @@ const IntegerSetting reloadable[] = {
     {"vitals.prober_memory_limit", "Memory that a prober may use before it is replaced.", &prober_memory_limit_mb, 512,
      64, 65536, PGC_SIGHUP, GUC_UNIT_MB},
     {"vitals.reload_interval", "How often a collector reads its configuration again without being told.",
-     &reload_interval_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS},
+     &reload_interval_ms, 5000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS},
     {"vitals.shutdown_grace", "Time a prober gets to finish what is in flight.", &shutdown_grace_ms, 5000, 0, 60000,
      PGC_SIGHUP, GUC_UNIT_MS},
 };

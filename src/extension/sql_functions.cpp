@@ -13,17 +13,23 @@
 
 extern "C" {
 #include "commands/extension.h"
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
 #include "utils/resowner.h"
 #include "utils/uuid.h"
+#include "utils/varlena.h"
 }
 
 namespace vitals::ext {
 
 namespace {
 
-constexpr int least_check_ms = 1000;
-// As vitals.test_connection says it, which is not the only way here.
-constexpr int most_check_ms = 5 * 60 * 1000;
+constexpr int least_wait_ms = 1000;
+// As vitals.test_connection and vitals.collect_now say it, which are not the only ways here.
+constexpr int most_wait_ms = 5 * 60 * 1000;
+
+// Characters of a name; the work grows with their square.
+constexpr int most_compared = 100;
 
 bool notify_at_commit = false;
 
@@ -57,6 +63,20 @@ void require_member_of_tenant(int tenant_key) {
 
 char* uuid_text(Datum uuid) {
     return DatumGetCString(DirectFunctionCall1(uuid_out, uuid));
+}
+
+// The arguments of both functions are the same: tenant, server, milliseconds.
+Datum await_collector(RequestKind kind, FunctionCallInfo fcinfo) {
+    require_shared_memory();
+    const int tenant_key = PG_GETARG_INT32(0);
+    const int timeout_ms = Max(PG_GETARG_INT32(2), least_wait_ms);
+    if (timeout_ms > most_wait_ms) {
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timeout must not be longer than 5 minutes")));
+    }
+    require_member_of_tenant(tenant_key);
+    require_enabled();
+    char* answer = request(kind, tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
+    return DirectFunctionCall1(jsonb_in, CStringGetDatum(answer));
 }
 
 HeapTuple form_prober_row(const ProberFigures& figures, TupleDesc descriptor) {
@@ -143,16 +163,27 @@ PGDLLEXPORT Datum vitals_request_check(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_request_check);
 
 Datum vitals_request_check(PG_FUNCTION_ARGS) {
-    require_shared_memory();
-    const int tenant_key = PG_GETARG_INT32(0);
-    const int timeout_ms = Max(PG_GETARG_INT32(2), least_check_ms);
-    if (timeout_ms > most_check_ms) {
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("timeout must not be longer than 5 minutes")));
-    }
-    require_member_of_tenant(tenant_key);
-    require_enabled();
-    char* answer = request_check(tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
-    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(answer)));
+    PG_RETURN_DATUM(await_collector(RequestKind::check, fcinfo));
+}
+
+PGDLLEXPORT Datum vitals_request_poll(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_request_poll);
+
+Datum vitals_request_poll(PG_FUNCTION_ARGS) {
+    PG_RETURN_DATUM(await_collector(RequestKind::poll, fcinfo));
+}
+
+PGDLLEXPORT Datum vitals_name_distance(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_name_distance);
+
+Datum vitals_name_distance(PG_FUNCTION_ARGS) {
+    const auto bytes_that_count = [](text* whole) {
+        return pg_mbcharcliplen(VARDATA_ANY(whole), static_cast<int>(VARSIZE_ANY_EXHDR(whole)), most_compared);
+    };
+    text* one = PG_GETARG_TEXT_PP(0);
+    text* other = PG_GETARG_TEXT_PP(1);
+    PG_RETURN_INT32(varstr_levenshtein(VARDATA_ANY(one), bytes_that_count(one), VARDATA_ANY(other),
+                                       bytes_that_count(other), 1, 1, 1, true));
 }
 
 PGDLLEXPORT Datum vitals_collector_figures(PG_FUNCTION_ARGS);

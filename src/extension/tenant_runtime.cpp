@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <system_error>
@@ -40,7 +41,7 @@ constexpr auto maintenance_retry = 1min;
 // Hundreds of tenants are not all maintained in the collector's first second.
 constexpr int maintenance_spread = 60;
 constexpr auto lost_poll_delay = 500ms;
-// Connection tests in flight, also of sessions that have given up waiting.
+// Connection tests in flight, or requests for a poll of one server: also of sessions that have given up waiting.
 constexpr std::size_t most_checks = 16;
 // A target whose poll got lost twice in a row is likely the one that brings the prober down.
 constexpr int most_lost_in_a_row = 2;
@@ -50,6 +51,12 @@ constexpr int most_lost_in_a_row = 2;
 std::string prober_path() {
     return std::string(pkglib_path) + "/pg_vitals/vitals_prober";
 }
+
+// Of a session, for a reason that is not the tenant's schema.
+class RequestRefused : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
 
 // ProberSettings take what the settings say at the moment of the start.
 ProberSettings prober_settings(bool allow_local) {
@@ -137,8 +144,10 @@ bool TenantRuntime::upgraded(Time now) {
 void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
     std::set<core::Schedule::Key> wanted;
     for (auto& target : targets) {
-        if (!target.enabled || !may_poll(target)) continue;
         const auto known = keys_of_servers_.find(target.server_id);
+        // Also one that is off, while a session waits for its poll.
+        const bool requested = known != keys_of_servers_.end() && !targets_.at(known->second).requests.empty();
+        if (!(target.enabled || requested) || !may_poll(target)) continue;
         if (known == keys_of_servers_.end()) {
             add_target(std::move(target), now);
             wanted.insert(last_key_);
@@ -180,6 +189,8 @@ void TenantRuntime::remove_target(core::Schedule::Key key) {
     schedule_.remove(key);
     keys_of_servers_.erase(runtime.target.server_id);
     prober_.forget(runtime.target.server_id);
+    for (const auto& request : std::exchange(runtime.requests, {}))
+        answer_request(request, false, "The server was removed meanwhile.");
     const bool running =
         std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.key == key; });
     if (running) {
@@ -206,18 +217,19 @@ std::size_t TenantRuntime::dispatch(std::size_t limit, Time now) {
 
 void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
     TargetRuntime& runtime = targets_.at(due.key);
-    const JobInFlight job{.key = due.key,
-                          .suspect = runtime.health.consecutive_failures > 0,
-                          .due = due.due,
-                          .started = now,
-                          .started_at = std::chrono::system_clock::now()};
+    JobInFlight job{.key = due.key,
+                    .suspect = runtime.health.consecutive_failures > 0,
+                    .due = due.due,
+                    .started = now,
+                    .started_at = std::chrono::system_clock::now(),
+                    .requests = std::exchange(runtime.requests, {})};
     const auto id = ++context_.last_job;
     FinishedJob failed{.id = id, .end = FinishedJob::End::answered, .result = {}};
     try {
         auto made =
             make_job(tenant_, runtime.target, core::JobKind::poll, id, setting_collection_timeout(), context_.keys);
         if (prober_.submit(made, now)) {
-            jobs_.emplace(id, job);
+            jobs_.emplace(id, std::move(job));
             return;
         }
         failed.end = FinishedJob::End::lost;
@@ -225,39 +237,69 @@ void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
     } catch (const std::exception& error) {
         failed.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
     }
-    finish_poll(job, std::move(failed), now);
+    finish_poll(std::move(job), std::move(failed), now);
 }
 
-std::optional<Target> TenantRuntime::load_checked_target(std::string_view server_id, Time now) {
+Target TenantRuntime::load_checked_target(const Request& request, Time now) {
     if (now < read_not_before_)
         throw std::runtime_error("The tenant's servers cannot be read; see vitals.worker_status.");
     try {
-        auto target = load_target(tenant_, server_id);
+        auto target = load_target(tenant_, request.server_id);
         read_not_before_ = next_after_success(now);
-        return target;
+        if (target && may_poll(*target)) return std::move(*target);
+        throw RequestRefused(target ? "Only a superuser may add a server with this connector."
+                                    : "The collector does not see the server; commit first.");
+    } catch (const RequestRefused&) {
+        throw;
     } catch (const std::exception&) {
         read_not_before_ = retry_of_failure(now);
         throw;
     }
 }
 
-void TenantRuntime::dispatch_check(const Request& request, Time now) {
+void TenantRuntime::serve(const Request& request, Time now) {
     try {
-        if (checks_.size() >= most_checks)
-            throw std::runtime_error("Too many tests of this tenant are running; try again in a moment.");
-        const auto target = load_checked_target(request.server_id, now);
-        if (!target) throw std::runtime_error("The collector does not see the server; commit first.");
-        if (!may_poll(*target)) throw std::runtime_error("Only a superuser may add a server with this connector.");
-        if (!prober_.available(now)) throw std::runtime_error("The prober is being restarted; try again in a moment.");
-        const auto id = ++context_.last_job;
-        // The session must hear of a timeout before it gives up itself.
-        const auto deadline = std::chrono::milliseconds{std::max(request.timeout_ms - 500, 500)};
-        const auto job = make_job(tenant_, *target, core::JobKind::check, id, deadline, context_.keys);
-        if (!prober_.submit(job, now)) throw std::runtime_error(prober_.figures().last_exit);
-        checks_.emplace(id, request);
+        if (tenant_.owner_too_powerful)
+            throw RequestRefused("The tenant's role is a superuser, for whom nothing is done.");
+        if (request.kind == RequestKind::check) {
+            dispatch_check(request, now);
+        } else {
+            dispatch_poll(request, now);
+        }
     } catch (const std::exception& error) {
         answer_request(request, false, error.what());
     }
+}
+
+void TenantRuntime::dispatch_check(const Request& request, Time now) {
+    if (checks_.size() >= most_checks)
+        throw RequestRefused("Too many tests of this tenant are running; try again in a moment.");
+    const auto target = load_checked_target(request, now);
+    if (!prober_.available(now)) throw RequestRefused("The prober is being restarted; try again in a moment.");
+    const auto id = ++context_.last_job;
+    // The session must hear of a timeout before it gives up itself.
+    const auto deadline = std::chrono::milliseconds{std::max(request.timeout_ms - 500, 500)};
+    const auto job = make_job(tenant_, target, core::JobKind::check, id, deadline, context_.keys);
+    if (!prober_.submit(job, now)) throw RequestRefused(prober_.figures().last_exit);
+    checks_.emplace(id, request);
+}
+
+// The poll of a server is one of its schedule, so that two never run at once and its place in the cycle is kept. One
+// that is running may have been started with what the session just changed: it is not waited for alone.
+void TenantRuntime::dispatch_poll(const Request& request, Time now) {
+    auto target = load_checked_target(request, now);
+    auto known = keys_of_servers_.find(request.server_id);
+    if (known == keys_of_servers_.end()) {
+        add_target(std::move(target), now);
+        known = keys_of_servers_.find(request.server_id);
+    } else {
+        change_target(known->second, std::move(target), now);
+    }
+    TargetRuntime& runtime = targets_.at(known->second);
+    if (runtime.requests.size() >= most_checks)
+        throw RequestRefused("Too many sessions wait for a poll of this server; try again in a moment.");
+    runtime.requests.push_back(request);
+    schedule_.hurry(known->second, now);
 }
 
 void TenantRuntime::on_socket(bool readable, bool writable, Time now) {
@@ -278,9 +320,9 @@ void TenantRuntime::finish(FinishedJob&& job, Time now) {
     }
     const auto found = jobs_.find(job.id);
     if (found == jobs_.end()) return;
-    const JobInFlight in_flight = found->second;
+    JobInFlight in_flight = std::move(found->second);
     jobs_.erase(found);
-    finish_poll(in_flight, std::move(job), now);
+    finish_poll(std::move(in_flight), std::move(job), now);
 }
 
 void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) {
@@ -297,13 +339,14 @@ void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) 
     answer_request(request, true, core::encode_checks(result));
 }
 
-void TenantRuntime::finish_poll(const JobInFlight& job, FinishedJob&& finished, Time now) {
+void TenantRuntime::finish_poll(JobInFlight&& job, FinishedJob&& finished, Time now) {
     const auto found = targets_.find(job.key);
     if (found == targets_.end()) return;
     TargetRuntime& runtime = found->second;
     if (finished.end == FinishedJob::End::lost) {
         ++context_.figures.polls_lost;
         if (++runtime.lost_in_a_row < most_lost_in_a_row && !runtime.gone) {
+            std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
             schedule_.again(job.key, lost_poll_delay, now);
             return;
         }
@@ -313,12 +356,23 @@ void TenantRuntime::finish_poll(const JobInFlight& job, FinishedJob&& finished, 
     const Time next_due = schedule_.done(job.key, succeeded, now);
     ++context_.figures.polls;
     if (!succeeded) ++context_.figures.polls_failed;
-    record(runtime, job, std::move(finished.result), next_due, now);
-    if (runtime.gone) targets_.erase(found);
+    const auto key = job.key;
+    record(runtime, std::move(job), std::move(finished.result), next_due, now);
+    after_poll(key, now);
 }
 
-void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core::Result&& result, Time next_due,
-                           Time now) {
+void TenantRuntime::after_poll(core::Schedule::Key key, Time now) {
+    const TargetRuntime& runtime = targets_.at(key);
+    if (runtime.gone) {
+        targets_.erase(key);
+    } else if (!runtime.requests.empty()) {
+        schedule_.hurry(key, now);
+    } else if (!runtime.target.enabled) {
+        remove_target(key);
+    }
+}
+
+void TenantRuntime::record(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time next_due, Time now) {
     const auto before = runtime.health;
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
     const auto collected_at = std::chrono::system_clock::now();
@@ -340,6 +394,11 @@ void TenantRuntime::record(TargetRuntime& runtime, const JobInFlight& job, core:
     record.facts = std::move(result.facts);
     keep_wanted(record.values, runtime.target.metrics);
     if (before.status != runtime.health.status) log_change(runtime, before.status, record);
+    if (!job.requests.empty()) {
+        const std::string text = core::encode_summary(record);
+        for (auto& request : job.requests)
+            answers_.push_back({std::move(request), text});
+    }
     if (records_.empty()) oldest_record_ = now;
     records_.push_back(std::move(record));
     drop_excess_records();
@@ -355,7 +414,7 @@ void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus 
 
 // A lone sample is stored at once; while others follow, one transaction takes all of up to a second.
 bool TenantRuntime::batch_complete(Time now) const {
-    if (records_.size() >= most_batch || now - oldest_record_ >= most_batch_age) return true;
+    if (!answers_.empty() || records_.size() >= most_batch || now - oldest_record_ >= most_batch_age) return true;
     if (!jobs_.empty()) return false;
     const auto next = schedule_.next_due(true);
     return !next || *next >= oldest_record_ + most_batch_age;
@@ -368,6 +427,9 @@ void TenantRuntime::flush(Time now) {
     try {
         const Stored stored = store(tenant_, batch);
         records_.clear();
+        answer_stored(stored.stored > 0
+                          ? ""
+                          : "It was polled, but the tenant's tables refused the result, or the server was removed.");
         store_not_before_ = next_after_success(now);
         context_.figures.samples_stored += stored.stored;
         context_.figures.samples_rejected += stored.rejected;
@@ -380,7 +442,13 @@ void TenantRuntime::flush(Time now) {
     } catch (const std::exception& error) {
         store_not_before_ = retry_of_failure(now);
         set_problem(Problem::storing, std::string("could not store samples: ") + error.what());
+        answer_stored("It was polled, but the result could not be stored yet; see vitals.tenants.");
     }
+}
+
+void TenantRuntime::answer_stored(const std::string& error) {
+    for (const auto& answer : std::exchange(answers_, {}))
+        answer_request(answer.request, error.empty(), error.empty() ? answer.text : error);
 }
 
 // The newest are kept: a schema that comes back shows the present, with a gap before it.

@@ -41,8 +41,8 @@ class TenantRuntime {
 
     // Starts polls that are due, at most limit; returns how many.
     std::size_t dispatch(std::size_t limit, Time now);
-    // Starts the connection test that a session asked for.
-    void dispatch_check(const Request& request, Time now);
+    // Starts the connection test, or the poll, that a session asked for.
+    void serve(const Request& request, Time now);
 
     void on_socket(bool readable, bool writable, Time now);
     void on_time(Time now);
@@ -68,7 +68,8 @@ class TenantRuntime {
         Target target;
         core::TargetHealth health;
         int lost_in_a_row = 0;
-        bool gone = false;  // removed or stopped while a poll runs: forget it when that ends
+        bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
+        std::vector<Request> requests{};  // answered by the next poll that starts
     };
     struct JobInFlight {
         core::Schedule::Key key = 0;
@@ -76,6 +77,13 @@ class TenantRuntime {
         Time due{};
         Time started{};
         std::chrono::system_clock::time_point started_at;
+        std::vector<Request> requests{};  // that are answered when it is stored
+    };
+
+    // A session's request whose poll waits to be stored, and what it is told then.
+    struct Answer {
+        Request request;
+        std::string text;
     };
 
     [[nodiscard]] bool upgraded(Time now);
@@ -84,12 +92,16 @@ class TenantRuntime {
     void change_target(core::Schedule::Key key, Target target, Time now);
     void remove_target(core::Schedule::Key key);
     bool may_poll(const Target& target) const;
-    std::optional<Target> load_checked_target(std::string_view server_id, Time now);
+    Target load_checked_target(const Request& request, Time now);
+    void dispatch_check(const Request& request, Time now);
+    void dispatch_poll(const Request& request, Time now);
+    void answer_stored(const std::string& error);
     void start_poll(const core::Schedule::Due& due, Time now);
     void finish(FinishedJob&& job, Time now);
-    void finish_poll(const JobInFlight& job, FinishedJob&& finished, Time now);
+    void finish_poll(JobInFlight&& job, FinishedJob&& finished, Time now);
+    void after_poll(core::Schedule::Key key, Time now);
     void finish_check(const Request& request, FinishedJob& finished);
-    void record(TargetRuntime& runtime, const JobInFlight& job, core::Result&& result, Time next_due, Time now);
+    void record(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time next_due, Time now);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
     [[nodiscard]] bool batch_complete(Time now) const;
     // Empty: there is none any more. Logged once per change.
@@ -108,6 +120,7 @@ class TenantRuntime {
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
     std::deque<core::PollRecord> records_;
+    std::vector<Answer> answers_;  // to be given once the records are stored
     Time oldest_record_{};
     Time read_not_before_{};
     Time store_not_before_{};

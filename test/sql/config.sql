@@ -47,11 +47,25 @@ BEGIN
         EXCEPTION WHEN invalid_parameter_value THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             -- The list grows with the connectors.
-            RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known metrics are ([a-z0-9_]+, )+[a-z0-9_]+; \* stands for all\.$';
+            RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known metrics near it are ([a-z0-9_]+, ){4}[a-z0-9_]+; \* stands for all\.';
         END;
     END LOOP;
 END
 $$;
+-- Those near it come first.
+CREATE FUNCTION pg_temp.nearest(wrong text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    hint text;
+BEGIN
+    PERFORM vitals.collection_config_put('sql01', metrics_enabled => ARRAY[wrong]);
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
+    RETURN substring(hint FROM 'near it are ([a-z0-9_]+)');
+END
+$$;
+SELECT wrong, pg_temp.nearest(wrong)
+FROM unnest('{cpu_precent,CPU_PERCENT,wait_time,batch_requests/sec,connections_count,page_life_expectancy_s,uptime}'::text[]) AS wrong;
+SELECT length(pg_temp.nearest(repeat('x', 1000000))) > 0 AS also_long, pg_temp.nearest('größe_数据库') IS NOT NULL AS also_others;
 SELECT vitals.collection_config_put('sql99', interval_seconds => 60);
 SELECT vitals.collection_config_put(NULL, interval_seconds => 60);
 SELECT pg_temp.config('sql01');
@@ -61,7 +75,15 @@ UPDATE tenant_c_one.collection_config SET interval_seconds = 29;
 UPDATE tenant_c_one.collection_config SET metrics_enabled = '{}';
 \set VERBOSITY default
 DELETE FROM tenant_c_one.collection_config WHERE server_id = vitals.find_server('sql02');
-SELECT vitals.collection_config_get('sql02');
+-- A missing configuration is made; where nothing can be written, its defaults are shown.
+CREATE FUNCTION pg_temp.configured() RETURNS bigint LANGUAGE sql AS
+$$ SELECT count(*) FROM tenant_c_one.collection_config AS c JOIN tenant_c_one.servers AS s ON s.id = c.server_id WHERE s.name = 'sql02' $$;
+BEGIN READ ONLY;
+SELECT pg_temp.config('sql02'), pg_temp.configured();
+ROLLBACK;
+SELECT pg_temp.config('sql02');
+SELECT pg_temp.configured();
+DELETE FROM tenant_c_one.collection_config WHERE server_id = vitals.find_server('sql02');
 SELECT c.interval_seconds, c.enabled, c.metrics_enabled FROM vitals.collection_config_put('sql02', interval_seconds => 45) AS c;
 
 -- ---- on and off, as often as you like
@@ -92,6 +114,13 @@ EXCEPTION WHEN invalid_parameter_value THEN
     RAISE NOTICE 'caught as %: %', current_user, sqlerrm;
 END
 $$;
+
+-- ---- the arguments of a poll at once; what it does is test/t's
+SELECT vitals.collect_now('sql99');
+SELECT vitals.collect_now(NULL);
+SELECT vitals.collect_now('sql01', timeout => '999 ms');
+SELECT vitals.collect_now('sql01', timeout => '6 minutes');
+SELECT vitals.collect_now('sql01', timeout => NULL);
 
 -- ---- getters can be used in a read-only transaction, the others not
 BEGIN READ ONLY;

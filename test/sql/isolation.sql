@@ -88,6 +88,14 @@ SELECT vitals.request_check(:key_of_b, :'id_of_b', 1000);
 SELECT vitals.request_check(2147483647, :'id_of_b', 1000);
 SELECT vitals.request_check(NULL, :'id_of_b', 1000) IS NULL AS nothing;
 SELECT vitals.request_check((SELECT t.tenant_key FROM vitals.tenants AS t), :'id_of_b', 1000);
+SELECT vitals.request_poll(:key_of_b, :'id_of_b', 1000);
+SELECT vitals.request_poll((SELECT t.tenant_key FROM vitals.tenants AS t), :'id_of_b', 1000);
+SELECT vitals.collect_now('secret');
+SELECT vitals.alter_server('secret', host => 'x');
+SELECT vitals.remove_server('secret', keep_history => false);
+SELECT vitals.update_server(:'id_of_b', 'x', 'x', 1, '{}');
+SELECT vitals.delete_server(:'id_of_b', false);
+SELECT vitals.collected_values(:'id_of_b', now()) IS NULL AS nothing;
 
 -- All of them 42501 (permission denied).
 \set VERBOSITY sqlstate
@@ -101,6 +109,11 @@ SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso
     gen_random_uuid(), 'x', 'x', 1, 'mssql', NULL, NULL, '{}', NULL);
 SELECT vitals.check_metrics_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), '{x}');
 
+SELECT vitals.stored_config_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret');
+SELECT vitals.server_of_tenant_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret');
+SELECT vitals.update_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), :'id_of_b', 'x', 'x', 1, '{}');
+SELECT vitals.delete_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), :'id_of_b', false);
+SELECT vitals.collected_values_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), :'id_of_b', now());
 SELECT vitals.find_metric_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'x');
 SELECT * FROM vitals.fleet_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
 SELECT * FROM vitals.metric_range_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'x', 'x', now() - interval '1 h', now());

@@ -1,0 +1,129 @@
+-- Changing and removing servers.
+
+CREATE FUNCTION vitals.server_of_tenant_in(
+    tenant vitals.tenants, server text,
+    OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT s.id, s.name, s.connector, s.host, s.port, s.options FROM %I.servers AS s WHERE s.id = $1',
+                   tenant.schema_name)
+        INTO id, name, connector, host, port, options USING vitals.find_server_in(tenant, server);
+END
+$$;
+COMMENT ON FUNCTION vitals.server_of_tenant_in(vitals.tenants, text) IS 'vitals.server_of_tenant as the tenant''s role.';
+
+CREATE FUNCTION vitals.server_of_tenant(
+    server text, OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.server_of_tenant(text) IS 'How a server (name or id) is reached. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.update_server_in(
+    tenant vitals.tenants, id uuid, name text, host text, port integer, options jsonb
+) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('UPDATE %I.servers AS s
+                    SET name = coalesce($2, s.name), host = coalesce($3, s.host), port = coalesce($4, s.port),
+                        options = coalesce($5, s.options)
+                    WHERE s.id = $1', tenant.schema_name)
+        USING id, name, host, port, options;
+    PERFORM vitals.notify_collector();
+EXCEPTION WHEN unique_violation THEN
+    RAISE EXCEPTION USING
+        ERRCODE = 'unique_violation',
+        MESSAGE = 'server already exists',
+        DETAIL = format('Tenant "%s" has a server named "%s".', tenant.name, name);
+END
+$$;
+COMMENT ON FUNCTION vitals.update_server_in(vitals.tenants, uuid, text, text, integer, jsonb) IS
+'vitals.update_server as the tenant''s role.';
+
+CREATE FUNCTION vitals.update_server(id uuid, name text, host text, port integer, options jsonb) RETURNS void
+LANGUAGE c
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.update_server(uuid, text, text, integer, jsonb) IS
+'Changes what is not NULL of a server''s row. Called by vitals.alter_server, which checks the arguments.';
+
+CREATE FUNCTION vitals.alter_server(
+    server text,
+    name text DEFAULT NULL,
+    host text DEFAULT NULL,
+    port integer DEFAULT NULL,
+    options jsonb DEFAULT NULL
+) RETURNS uuid
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    before record := vitals.server_of_tenant(server);
+BEGIN
+    PERFORM vitals.check_server(coalesce(name, before.name), coalesce(host, before.host), coalesce(port, before.port),
+                                before.connector, false, coalesce(options, before.options));
+    PERFORM vitals.update_server(before.id, name, host, port, options);
+    RETURN before.id;
+END
+$$;
+COMMENT ON FUNCTION vitals.alter_server(text, text, text, integer, jsonb) IS
+'Changes what is given (not NULL) of a server (name or id), and returns its id. options replaces all options. The collector uses it within a second of commit, and polls at once where the connection changed. Errors: 22023 bad argument, 23505 name exists, PT404 server not found.';
+
+CREATE FUNCTION vitals.delete_server_in(tenant vitals.tenants, id uuid, keep_history boolean) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    credential uuid;
+    of_server name;
+BEGIN
+    EXECUTE format('DELETE FROM %I.servers AS s WHERE s.id = $1 RETURNING s.credential_id', tenant.schema_name)
+        INTO credential USING id;
+    EXECUTE format('DELETE FROM %1$I.credentials AS c
+                    WHERE c.id = $1 AND NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.credential_id = c.id)',
+                   tenant.schema_name)
+        USING credential;
+    FOREACH of_server IN ARRAY ARRAY['collection_state', 'latest_collections', 'server_events']
+        || CASE WHEN keep_history THEN '{}'::name[] ELSE '{server_snapshots}' END
+    LOOP
+        EXECUTE format('DELETE FROM %I.%I AS w WHERE w.server_id = $1', tenant.schema_name, of_server) USING id;
+    END LOOP;
+    PERFORM vitals.notify_collector();
+END
+$$;
+COMMENT ON FUNCTION vitals.delete_server_in(vitals.tenants, uuid, boolean) IS 'vitals.delete_server as the tenant''s role.';
+
+CREATE FUNCTION vitals.delete_server(id uuid, keep_history boolean) RETURNS void
+LANGUAGE c
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.delete_server(uuid, boolean) IS
+'Deletes what the tenant''s tables hold of a server. Called by vitals.remove_server.';
+
+CREATE FUNCTION vitals.remove_server(server text, keep_history boolean DEFAULT true) RETURNS uuid
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id uuid := vitals.find_server(server);
+BEGIN
+    IF keep_history IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'null_value_not_allowed',
+            MESSAGE = 'keep_history must be true or false';
+    END IF;
+    PERFORM vitals.delete_server(found_id, keep_history);
+    -- A tenant that removes its own such server leaves the approval: it holds for that id and tenant alone.
+    IF has_table_privilege('vitals.trusted_servers', 'DELETE') THEN
+        DELETE FROM vitals.trusted_servers AS t WHERE t.server_id = found_id;
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION vitals.remove_server(text, boolean) IS
+'Removes a server (name or id) with its configuration, state and login, and returns its id. Its collections stay in the tenant''s server_snapshots and metrics, until retention takes them, or are deleted where keep_history is false. What a poll that is running then reads is not stored. Errors: 22004 keep_history is NULL, PT404 server not found.';
