@@ -46,10 +46,6 @@ my %deed = (
         my $job = shift;
         say_line({ %{ honest($job) }, values => [ [ 'cpu_percent', 12 ], [ 'no_such_metric', 1 ], [ 'page_life_expectancy', 5 ],
                 [ "x'); DROP TABLE servers; --", 1 ] ] });
-    },
-    many_series => sub {
-        my $job = shift;
-        say_line({ %{ honest($job) }, values => [ map { [ 'cpu_percent', $_, "$$-$job->{job}-$_" ] } 1 .. 4000 ] });
     });
 
 say_line({ hello => 'vitals_prober', version => $version, sandbox_missing => [] });
