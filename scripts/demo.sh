@@ -116,7 +116,7 @@ start_simulator() {
             --ca-out "$0/ca/ca.pem" --fixture "$0/fixture.json" --replay live' "$run" \
         > "$run/log/tds_server.out" 2> "$run/log/tds_server.log" < /dev/null &
     for ((i = 0; i < 200; i++)); do
-        if grep -q '"ready":true' "$run/log/tds_server.out"; then return; fi
+        if grep -qs '"ready":true' "$run/log/tds_server.out"; then return; fi
         sleep 0.05
     done
     tail -n 20 "$run/log/tds_server.log" >&2
