@@ -11,11 +11,11 @@ use PostgreSQL::Test::Utils;
 use SimulatedServers;
 use Test::More;
 
-my $sample_limit = 5;
+my $sample_limit = 10;
 
 my $servers = SimulatedServers->new(servers => 12);
 my $node = new_cluster('mssql', conf =>
-        "vitals.prober_memory_limit = '128MB'\nlog_statement = none\nvitals.collection_timeout = '1s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
+        "vitals.prober_memory_limit = '128MB'\nlog_statement = none\nvitals.collection_timeout = '2s'\nvitals.offline_after = 1\nvitals.ca_directory = '" . $servers->ca_directory . "'");
 ready_database($node, 'app');
 $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
