@@ -20,7 +20,7 @@ sub run_ddl
 {
     my ($statement, $role) = @_;
     takes_less_than($ddl_limit, $statement,
-        sub { $node->safe_psql('postgres', $statement, extra_params => [ '-U', $role // 'postgres' ]) });
+        sub { $node->safe_psql('postgres', $statement, extra_params => [ defined $role ? ('-U', $role) : () ]) });
     return;
 }
 

@@ -15,7 +15,7 @@ my $end_limit = 1;
 my $node = new_cluster('extension', conf => 'max_prepared_transactions = 2');
 $node->safe_psql('postgres', 'CREATE ROLE dba SUPERUSER LOGIN; CREATE DATABASE app');
 
-sub sql { return $node->safe_psql('app', $_[0], extra_params => [ '-U', $_[1] // 'postgres' ]); }
+sub sql { return $node->safe_psql('app', $_[0], extra_params => [ defined $_[1] ? ('-U', $_[1]) : () ]); }
 sub starts { return within($start_limit, "collector runs after $_[0]", sub { collector_serves($node, 'app') }); }
 
 sub ends

@@ -146,7 +146,8 @@ within(2, 'a renamed database is served', sub { collector_serves($node, 'copied'
 my $other = new_cluster('other', conf => 'vitals.reload_interval = 500ms');
 $node->command_ok([ 'pg_dumpall', '--roles-only', '-f', "$directory/roles.sql", '-d', $node->connstr('postgres') ], 'pg_dumpall --roles-only');
 # The user that both clusters have.
-my $roles = slurp_file("$directory/roles.sql") =~ s/^CREATE ROLE postgres;$//mr;
+my $superuser = getpwuid($<);
+my $roles = slurp_file("$directory/roles.sql") =~ s/^CREATE ROLE "?\Q$superuser\E"?;$//mr;
 sql($other, 'postgres', $roles);
 sql($other, 'postgres', 'CREATE DATABASE app');
 restores($other, "$directory/app.dump", 'app', '-j', '2');
