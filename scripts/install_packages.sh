@@ -11,7 +11,7 @@ build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libseccomp-dev libfmt-
 # The simulated SQL Servers. CMake builds them together with the tests.
 demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates)
 check=(ccache clang clang-format clang-tidy git libbenchmark-dev libclang-rt-dev libipc-run-perl perl python3
-    procps python3-openssl python3-pymssql python3-tds shellcheck)
+    procps python3-openssl python3-psycopg2 python3-pymssql python3-tds shellcheck)
 node_directory=test/tds_server/clients
 
 as_root() {

@@ -1,6 +1,5 @@
-# What polling costs: memory and CPU of the prober and the collector with fleets of 1, 100 and 1,000 simulated servers,
-# next to a Python script that polls the same servers, and how long it takes from the crash of a prober under load to the
-# next stored sample. Prints a table; `make bench` runs it.
+# What polling costs: memory and CPU of the prober and the collector with fleets of 1, 100 and 1,000 simulated servers, and
+# how long it takes from the crash of a prober under load to the next stored sample. Prints a table; `make bench` runs it.
 #
 # Every figure but the wall times is of the processes measured alone (CPU and resident memory from /proc), so that the
 # simulator, which shares the machine, is not in them.
@@ -9,44 +8,13 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use JSON::PP;
+use Bench;
 use PgVitals;
-use POSIX qw(sysconf _SC_CLK_TCK);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use SimulatedServers;
 use Test::More;
 use Time::HiRes qw(time);
-
-my $ticks = sysconf(_SC_CLK_TCK);
-my @lines;
-
-sub cpu_ms
-{
-    my ($pid) = @_;
-    my @fields = split / /, (slurp_file("/proc/$pid/stat") =~ /\) (.*)/)[0];
-    return ($fields[11] + $fields[12]) * 1000 / $ticks;
-}
-
-sub resident_mb
-{
-    my ($pid) = @_;
-    return (slurp_file("/proc/$pid/status") =~ /^VmRSS:\s+(\d+)/m)[0] / 1024;
-}
-
-sub figure { my ($what, $value) = @_; push @lines, sprintf('%-64s %s', $what, $value); note($lines[-1]); return; }
-
-sub wait_for
-{
-    my ($what, $limit, $code) = @_;
-    my $start = time;
-    until ($code->())
-    {
-        die "$what: not within $limit s" if time - $start > $limit;
-        select undef, undef, undef, 0.02;
-    }
-    return time - $start;
-}
 
 sub start_fleet
 {
@@ -90,7 +58,6 @@ sub measure_fleet
         figure('first round of 1,000 servers, from the change to the last sample', sprintf('%.1f s', $first));
         measure_crash($node);
     }
-    measure_peer($servers, $per_poll) if $count == 100;
     return close_fleet($node, $servers);
 }
 
@@ -122,18 +89,7 @@ sub measure_crash
     return;
 }
 
-sub measure_peer
-{
-    my ($servers, $ours) = @_;
-    my $statements = "$FindBin::RealBin/poll_batch.sql";
-    my ($out, $err) = run_command([ 'python3', "$FindBin::RealBin/python_peer.py", $statements, 5, @{ $servers->{ports} } ]);
-    my $peer = eval { decode_json($out) } // die "peer: $err";
-    figure('Python script, pymssql, a connection a poll: CPU per poll', sprintf('%.2f ms', $peer->{cpu_ms}));
-    figure('ratio: CPU of the Python script / of the prober', sprintf('%.1f', $peer->{cpu_ms} / $ours));
-    return;
-}
-
 measure_fleet($_) foreach 1, 100, 1000;
 pass('measured');
 done_testing();
-print STDERR "\n", map { "$_\n" } @lines;
+print_figures('Polling');

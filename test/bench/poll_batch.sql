@@ -1,8 +1,0 @@
-SET NOCOUNT ON; SET ANSI_NULLS ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET QUOTED_IDENTIFIER ON; SET CONCAT_NULL_YIELDS_NULL ON; SET ARITHABORT ON; SET TEXTSIZE 65536; SET LOCK_TIMEOUT 1000; SET DEADLOCK_PRIORITY -10; SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED;
-SELECT encrypt_option AS session FROM sys.dm_exec_connections WHERE session_id = @@SPID;
-SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128)) AS server, CAST(SERVERPROPERTY('Edition') AS nvarchar(128)) AS edition, CAST(SERVERPROPERTY('EngineEdition') AS int) AS engine_edition, CAST(SERVERPROPERTY('ServerName') AS nvarchar(128)) AS server_name, HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER STATE') AS view_server_state, HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER PERFORMANCE STATE') AS view_server_performance_state, SYSUTCDATETIME() AS utc_now;
-SELECT ms_ticks AS sysinfo, cpu_count, sqlserver_start_time_ms_ticks, sqlserver_start_time, process_kernel_time_ms, process_user_time_ms FROM sys.dm_os_sys_info;
-SELECT total_physical_memory_kb AS memory, available_physical_memory_kb FROM sys.dm_os_sys_memory;
-SELECT RTRIM(object_name) AS counters, RTRIM(counter_name) AS counter_name, cntr_value FROM sys.dm_os_performance_counters WHERE counter_name COLLATE Latin1_General_CI_AS IN (N'User Connections', N'Processes blocked', N'Batch Requests/sec', N'Page life expectancy');
-SELECT wait_type AS waits, wait_time_ms FROM sys.dm_os_wait_stats WHERE wait_time_ms > 0;
-SELECT f.database_id AS files, f.file_id, f.num_of_reads, f.num_of_writes, d.name, d.create_date FROM sys.dm_io_virtual_file_stats(NULL, NULL) AS f LEFT JOIN sys.databases AS d ON d.database_id = f.database_id;

@@ -1,0 +1,136 @@
+# What a poll of a server that is known takes from the network, from the kernel and from the allocator. Prints a table;
+# `make bench` runs it.
+#
+# Bytes are counted by the simulator, TLS and TCP payload together. System calls and allocations are those of a prober that
+# is driven by hand: strace and ltrace may not look into one that a collector started.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Bench;
+use Fleet;
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $servers = 20;
+
+# Rounds of a steady state, with every group that is due in them.
+sub measure_network
+{
+    my ($fleet, $rounds) = @_;
+    $fleet->start;
+    # The second round still has what only the second can have.
+    wait_for('second round', 60, sub { $fleet->polls >= 2 * $servers });
+    my ($before, $polls) = ($fleet->traffic, $fleet->polls);
+    wait_for('more rounds', 120, sub { $fleet->polls >= $polls + $rounds * $servers });
+    my ($after, $then) = ($fleet->traffic, $fleet->polls);
+    my $done = $then - $polls;
+    my %each = map { $_ => ($after->{$_} - $before->{$_}) / $done } keys %{$after};
+    heading("Network per poll in a steady state, everything on ($done polls)");
+    compare_figure('round trips', $each{batches}, '%.3f', '<=', 1.005);
+    compare_figure('bytes: query and reply', ($each{bytes_sent} + $each{bytes_received}) / 1000, '%.1f kB', '<=', 40);
+    figure('  query | reply', sprintf('%.1f | %.1f kB', map { $_ / 1000 } @each{qw(bytes_received bytes_sent)}));
+    compare_figure('logins', $each{logins}, '%.3f', '<=', 0);
+    figure('polls that failed', $fleet->sql('SELECT polls_failed FROM vitals.worker_status'), '0');
+    return;
+}
+
+# Polls the servers so many times with a prober of its own, under a program that counts.
+sub drive_prober
+{
+    my ($fleet, $rounds, @under) = @_;
+    my $prober = `pg_config --pkglibdir`;
+    chomp $prober;
+    $prober .= '/pg_vitals/vitals_prober';
+    my ($input, $output, $error) = ('', '', '');
+    my $process = IPC::Run::start([ @under, $prober, 'serve', '--threads', 4, '--ca-directory', $fleet->simulated->ca_directory ],
+        '<', \$input, '>', \$output, '2>', \$error);
+    my $definitions = $fleet->definitions;
+    my $first = JSON::PP::true;
+    foreach my $group (@{$definitions})
+    {
+        $input .= encode_json({ define => 'mssql', groups => scalar @{$definitions}, group => $group, $first ? (reset => $first) : () }) . "\n";
+        $first = undef;
+    }
+    my @ports = @{ $fleet->simulated->{ports} };
+    my $job = 0;
+    my $answers = 0;
+    foreach my $round (1 .. $rounds)
+    {
+        foreach my $number (0 .. $#ports)
+        {
+            $input .= encode_json({ job => ++$job, connector => 'mssql', target => sprintf('00000000-0000-0000-0000-%012d', $number),
+                host => 'localhost', port => $ports[$number] + 0, username => 'vitals', password => 'vitals', deadline_ms => 20000,
+                options => { ca_file => $fleet->simulated->ca } }) . "\n";
+        }
+        while ($answers < $job)
+        {
+            die "prober: $error" unless $process->pumpable;
+            $process->pump;
+            while ($output =~ s/^(.*)\n//)
+            {
+                my $line = decode_json($1);
+                next unless exists $line->{job};
+                die "prober: $1" if $line->{outcome} eq 'failed';
+                ++$answers;
+            }
+        }
+    }
+    $process->finish;
+    return $error;
+}
+
+# The difference of two runs is that of the rounds between them: neither the start nor the first round are in it.
+sub measure_system_calls
+{
+    my ($fleet) = @_;
+    my ($strace) = grep { -x $_ } map { "$_/strace" } split /:/, $ENV{PATH};
+    return figure('system calls', 'strace is not installed') unless defined $strace;
+    my @counts;
+    my $file = PostgreSQL::Test::Utils::tempdir() . '/strace';
+    foreach my $rounds (2, 12)
+    {
+        drive_prober($fleet, $rounds, $strace, '-f', '-c', '-o', $file);
+        my %calls = map { /^\s*\S+\s+\S+\s+\S+\s+(\d+)\s+(?:\d+\s+)?(\w+)$/ ? ($2 => $1) : () } split /\n/, slurp_file($file);
+        push @counts, \%calls;
+    }
+    my %each = map { $_ => ($counts[1]{$_} - ($counts[0]{$_} // 0)) / (10 * $servers) } grep { $_ ne 'total' } keys %{ $counts[1] };
+    my $sum = 0;
+    $sum += $_ foreach values %each;
+    my @most = (sort { $each{$b} <=> $each{$a} } keys %each)[ 0 .. 5 ];
+    heading('The prober alone, per poll');
+    figure('system calls', sprintf('%.1f', $sum));
+    figure('  ' . $_, sprintf('%.1f', $each{$_})) foreach grep { defined } @most;
+    return;
+}
+
+sub measure_allocations
+{
+    my ($fleet) = @_;
+    my ($valgrind) = grep { -x $_ } map { "$_/valgrind" } split /:/, $ENV{PATH};
+    return figure('allocations', 'valgrind is not installed') unless defined $valgrind;
+    my @heap;
+    foreach my $rounds (2, 5)
+    {
+        my $error = drive_prober($fleet, $rounds, $valgrind, '--tool=memcheck', '--leak-check=no', '--undef-value-errors=no');
+        my ($allocations, $bytes) = $error =~ /total heap usage: ([\d,]+) allocs, [\d,]+ frees, ([\d,]+) bytes/ or die "valgrind: $error";
+        push @heap, [ map { tr/,//dr } $allocations, $bytes ];
+    }
+    my ($allocations, $bytes) = map { ($heap[1][$_] - $heap[0][$_]) / (3 * $servers) } 0, 1;
+    figure('allocations', sprintf('%.0f, %.0f kB', $allocations, $bytes / 1000));
+    return;
+}
+
+my $fleet = Fleet->new(name => 'traffic', servers => $servers, interval => 10, concurrency => 10);
+measure_network($fleet, 6);
+$fleet->pause;
+$fleet->simulated->control('all', latency_ms => 0);
+measure_system_calls($fleet);
+measure_allocations($fleet);
+$fleet->stop;
+pass('measured');
+done_testing();
+print_figures('Traffic of a poll');

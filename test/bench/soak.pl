@@ -1,0 +1,122 @@
+# A fleet whose servers fail and come back at random, for so many minutes: whether memory, threads and descriptors stay flat,
+# and whether every cycle that was due left a row. Prints a table; BENCH_SOAK_MINUTES=30 make bench for as long as the figures
+# of docs/scaling.md.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Bench;
+use Fleet;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $minutes = parameter('BENCH_SOAK_MINUTES', 3);
+my $seed = parameter('BENCH_SEED', 1);
+my ($servers, $interval) = (100, 30);
+my @faults = qw(refuse silent silent-after-login drip drip-reply stall cut reset garbage http huge-row=8 endless-rows
+  message-storm=20000 wrong-token slow-login=800 latency=400 error=1222 error=4060 error=18456 error=18401
+  login-error=18456 encrypt-downgrade plain-prelogin-drop);
+my @deeds = ([ restart => JSON::PP::true ], [ drop => JSON::PP::true ], [ view_state => JSON::PP::false ], [ view_state => JSON::PP::true ]);
+my $changes = 0;
+
+# About every third server has a fault at a time.
+sub change_something
+{
+    my ($fleet) = @_;
+    my $server = int rand $servers;
+    my $dice = rand;
+    my @change = $dice < 0.15 ? @{ $deeds[ rand @deeds ] } : (fault => $dice < 0.45 ? $faults[ rand @faults ] : 'none');
+    $fleet->simulated->control($server, @change);
+    ++$changes;
+    return;
+}
+
+# Of both processes: memory of their own (the collector's other pages are shared buffers), threads, descriptors.
+sub look
+{
+    my ($pid) = @_;
+    my ($own) = slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
+    return { memory => $own, threads => threads_of($pid), descriptors => descriptors_of($pid) };
+}
+
+sub show_slope
+{
+    my ($name, $unit, $allowed, @points) = @_;
+    # What a prober takes for its first look at each kind of fault is not a leak.
+    my @later = @points[ int(@points / 3) .. $#points ];
+    my @sorted = sort { $a->[1] <=> $b->[1] } @later;
+    compare_figure("$name: growth after the first third", slope(@later), "%.2f $unit/min", '<=', $allowed);
+    figure('  first, last, most', sprintf('%d, %d, %d', $later[0][1], $later[-1][1], $sorted[-1][1]));
+    return;
+}
+
+# Every server has a row an interval, whatever it is that answers. The collector may store a row up to the deadline after the
+# poll was due.
+sub show_rows
+{
+    my ($fleet, $from, $to) = @_;
+    my @found = split /\|/, $fleet->sql(<<~"SQL");
+        WITH gaps AS (
+            SELECT server_id, extract(epoch FROM collected_at - lag(collected_at) OVER (PARTITION BY server_id ORDER BY collected_at))::float8 / $interval AS gap
+            FROM tenant_acme.server_snapshots WHERE collected_at BETWEEN '$from' AND '$to')
+        SELECT count(*), count(DISTINCT server_id), coalesce(sum(greatest(round(gap) - 1, 0)), 0), max(gap) * $interval FROM gaps
+        SQL
+    my $seconds = $fleet->sql("SELECT extract(epoch FROM '$to'::timestamptz - '$from')::float8");
+    figure('rows stored, of so many cycles', sprintf('%d of %.0f', $found[0], $servers * $seconds / $interval));
+    compare_figure('cycles without a row', $found[2] + $servers - $found[1], '%d', '<=', 0);
+    figure('longest time between two rows of a server', sprintf('%.1f s', $found[3]), "$interval s + deadline");
+    my ($polls, $stored, $rejected, $dropped, $lost, $failed) = split /\|/,
+      $fleet->sql('SELECT polls, samples_stored, samples_rejected, samples_dropped, polls_lost, polls_failed FROM vitals.worker_status');
+    figure('polls | failed | rows | rejected | dropped | lost with a prober', "$polls | $failed | $stored | $rejected | $dropped | $lost");
+    compare_figure('polls that are neither stored nor counted', $polls - $stored - $rejected - $dropped, '%d', '<=', 0);
+    return;
+}
+
+srand $seed;
+my $fleet = Fleet->new(name => 'soak', servers => $servers, interval => $interval, concurrency => 50, conf => "vitals.collection_timeout = '2s'");
+$fleet->start;
+my $start = time;
+my $from = $fleet->sql('SELECT clock_timestamp()');
+my %points;
+my $next_look = 0;
+spend($minutes * 60, 0.5, sub {
+    change_something($fleet);
+    return if time < $next_look;
+    $next_look = time + 10;
+    my $minute = (time - $start) / 60;
+    # A fault may have ended the prober; the next one is another line.
+    my $prober = prober_of($fleet) // return;
+    my %seen = (prober => look($prober), collector => look($fleet->collector));
+    foreach my $process (keys %seen)
+    {
+        push @{ $points{$process}{$_} }, [ $minute, $seen{$process}{$_} ] foreach keys %{ $seen{$process} };
+    }
+});
+my $to = $fleet->sql('SELECT clock_timestamp()');
+$fleet->simulated->control('all', fault => 'none');
+wait_for('nothing is in flight', 60, sub { $fleet->sql('SELECT in_flight = 0 AND samples_stored + samples_rejected + samples_dropped = polls FROM vitals.worker_status') eq 't' });
+
+sub prober_of
+{
+    my ($fleet) = @_;
+    my $pid = $fleet->sql("SELECT pid FROM vitals.probers WHERE tenant = 'acme'");
+    return $pid eq '' ? undef : $pid;
+}
+
+heading("$servers servers every $interval s for $minutes minutes, $changes changes of what they do, everything on");
+show_rows($fleet, $from, $to);
+figure('probers replaced, why', $fleet->sql("SELECT restarts || ', ' || coalesce(last_exit, '-') FROM vitals.probers WHERE tenant = 'acme'"), '0');
+foreach my $process ('prober', 'collector')
+{
+    show_slope("$process, memory of its own", 'kB', 100, @{ $points{$process}{memory} });
+    show_slope("$process, threads", '', 0.05, @{ $points{$process}{threads} });
+    # Those of connections come and go with the faults.
+    show_slope("$process, descriptors", '', $process eq 'prober' ? 2 : 0.5, @{ $points{$process}{descriptors} });
+}
+$fleet->stop;
+pass('measured');
+done_testing();
+print_figures('Soak');

@@ -1,0 +1,126 @@
+# What a stored poll costs and how many there can be, beside the plain design: a Python script that polls the same servers
+# and stores in the same PostgreSQL (python_peer.py). Prints a table; `make bench` runs it.
+#
+# The simulator, and in the first part PostgreSQL, share the machine with what is measured: where all processors are busy
+# that is the bound, and not the latency. Hence what each used stands beside it.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use Bench;
+use Fleet;
+use JSON::PP;
+use POSIX qw(ceil);
+use PostgreSQL::Test::Utils;
+use PythonPeer;
+use SimulatedServers;
+use Test::More;
+
+my $latency_ms = 20;
+my $window = parameter('BENCH_SECONDS', 10);
+my $everything = '["*"]';
+my $few = '["cpu_percent", "memory_percent", "connection_count"]';
+# Of the bound, by latency and concurrency.
+my %least_percent = (20 => { 10 => 90, 50 => 90, 200 => 60 }, 200 => { 10 => 90, 50 => 90 });
+my %least_ratio = (10 => 4, 50 => 18, 200 => 40);
+my $most_servers = 3000;
+
+my $simulated = SimulatedServers->new(servers => $most_servers, replay => 'live', latency_ms => $latency_ms);
+
+sub milliseconds { my ($number) = @_; return sprintf('%.2f ms', $number); }
+
+# CPU per stored poll at a rate that the peer reaches, too.
+sub measure_cost
+{
+    my $fleet = Fleet->new(name => 'cost', servers => 300, interval => 10, concurrency => 10, simulator => $simulated);
+    $fleet->start;
+    spend(11);
+    my ($before, $stored, $from) = ($fleet->usage, $fleet->stored, $fleet->sql('SELECT now()'));
+    spend(3 * $window);
+    my $after = $fleet->usage;
+    my $polls = $fleet->stored - $stored;
+    my %each = map { $_ => ($after->{$_} - $before->{$_}) / $polls } qw(prober collector server);
+    my $ours = $each{prober} + $each{collector} + $each{server};
+    my $values = $fleet->sql("SELECT avg((SELECT count(*) FROM unnest(vals) AS v WHERE v IS NOT NULL))::numeric(10,1) FROM tenant_acme.server_snapshots WHERE collected_at > '$from'");
+    $fleet->pause;
+
+    my ($peer, $theirs, $server) = measure_peer($fleet);
+    heading(sprintf('CPU per stored poll, everything on, %d ms latency, %.0f polls/s (the peer: %.0f)',
+            $latency_ms, $polls / ($after->{time} - $before->{time}), $peer->{polls} / $peer->{seconds}));
+    figure('values stored per poll | Python', sprintf('%.0f | %.0f', $values, $peer->{values}));
+    figure('pg_vitals: prober + collector + other processes of PostgreSQL',
+        sprintf('%s = %.2f + %.2f + %.2f', milliseconds($ours), @each{qw(prober collector server)}));
+    figure('Python: script + PostgreSQL', sprintf('%s = %.2f + %.2f', milliseconds($theirs), $peer->{cpu_ms}, $server));
+    compare_figure('ratio', $theirs / $ours, '%.1f x', '>=', 30);
+    $fleet->stop;
+    return $peer->{polls} / $peer->{seconds};
+}
+
+# With ten threads. Returns what it says, and ms per poll of it with PostgreSQL and of PostgreSQL alone.
+sub measure_peer
+{
+    my ($fleet) = @_;
+    my $peer = PythonPeer->new(groups => $fleet->definitions, ports => [ @{ $simulated->{ports} }[ 0 .. 99 ] ],
+        threads => 10, rounds => 4, dsn => $fleet->node->connstr('postgres'));
+    my $before = $fleet->usage;
+    my $figures = $peer->run;
+    my $after = $fleet->usage;
+    $peer->stop;
+    # The collector, which has nothing to do, is PostgreSQL as well.
+    my $server = ($after->{server} - $before->{server} + $after->{collector} - $before->{collector}) / $figures->{polls};
+    return ($figures, $figures->{cpu_ms} + $server, $server);
+}
+
+# Polls per second, stored, of a fleet that has always more due than can be polled.
+sub saturate
+{
+    my ($fleet, $concurrency, $latency, $metrics, $what) = @_;
+    $simulated->control('all', latency_ms => $latency);
+    $fleet->sql("UPDATE tenant_acme.collection_config SET metrics_enabled = '$metrics'; SELECT vitals.notify_collector()");
+    spend(3);
+    my ($before, $stored) = ($fleet->usage, $fleet->stored);
+    spend($window);
+    my ($after, $stored_then) = ($fleet->usage, $fleet->stored);
+    my $used = Fleet::shares($before, $after);
+    my $rate = ($stored_then - $stored) / $used->{seconds};
+    my $bound = $concurrency * 1000 / $latency;
+    my $shares = sprintf('cores: prober %.2f, collector %.2f, PostgreSQL %.2f, simulator %.2f', @{$used}{qw(prober collector server simulator)});
+    my $label = "$what, $latency ms, $concurrency in flight: polls/s";
+    figure($label, sprintf('%.0f of %.0f', $rate, $bound), $shares);
+    return ($rate, 100 * $rate / $bound);
+}
+
+sub measure_throughput
+{
+    my ($of_peer) = @_;
+    my %rates;
+    heading('Polls/s, stored, against the bound concurrency / latency');
+    foreach my $concurrency (10, 50, 200)
+    {
+        my $servers = ceil(1.2 * $concurrency * 1000 / $latency_ms);
+        $servers = $most_servers if $servers > $most_servers;
+        $simulated->control('all', latency_ms => $latency_ms);
+        # Due every second: that is more than the bound.
+        my $fleet = Fleet->new(name => "c$concurrency", servers => $servers, interval => 1, concurrency => $concurrency, simulator => $simulated);
+        $fleet->start;
+        foreach my $latency (20, 200)
+        {
+            my (undef, $percent) = saturate($fleet, $concurrency, $latency, $few, 'three metrics');
+            my $least = $least_percent{$latency}{$concurrency};
+            if (defined $least) { compare_figure('  of the bound', $percent, '%.0f %%', '>=', $least); }
+            else { figure('  of the bound', sprintf('%.0f %%', $percent)); }
+        }
+        ($rates{$concurrency}) = saturate($fleet, $concurrency, $latency_ms, $everything, 'everything');
+        $fleet->stop;
+    }
+    heading(sprintf('Polls/s, stored, everything on, %d ms latency, as a multiple of the Python script (10 threads, %.0f polls/s)', $latency_ms, $of_peer));
+    compare_figure("pg_vitals, $_ in flight", $rates{$_} / $of_peer, '%.1f x', '>=', $least_ratio{$_}) foreach 10, 50, 200;
+    return;
+}
+
+measure_throughput(measure_cost());
+$simulated->stop;
+pass('measured');
+done_testing();
+print_figures('Throughput');
