@@ -65,7 +65,7 @@ class Group:
     def _sources(self):
         names = {}
         for metric in self.metrics:
-            for source in (metric["source"], metric.get("base", "")):
+            for source in (metric.get("source"), metric.get("base")):
                 if source:
                     names[source.split("\\", 1)[-1]] = True
         return ", ".join("N'" + name.replace("'", "''") + "'" for name in names)
@@ -101,10 +101,6 @@ class Group:
                     yield metric, [instance] if wanted == "*" else [], (instance,), value, bases.get(instance)
 
 
-def ratio_of(value, base):
-    return None if base in (None, 0) or value is None else float(value) / float(base)
-
-
 class Server:
     """What has to be remembered of a server: when it was read, and its counters."""
 
@@ -116,41 +112,48 @@ class Server:
         self.read_at = None
 
     def values(self, group, names, rows, seconds):
-        sums = {}
+        """(metric, instance, value) of everything that is known."""
+        found = {}
         for metric, labels, key, value, base in group.readings(names, rows):
-            number = self._value(group, metric, key, value, base, seconds)
-            if number is None:
-                continue
-            over = metric.get("over", "row")
+            parts = self._parts(group, metric, key, value, base, seconds)
             category = group.categories.get(labels[0], "Other") if labels else ""
-            if metric.get("skip_ignored") and category == "ignored":
+            if parts is None or (metric.get("skip_ignored") and category == "ignored"):
                 continue
-            instance = {"row": "/".join(labels), "category": category}.get(over, "")
-            sums.setdefault((metric["name"], instance, over), []).append(number)
-        combine = {"max": max, "min": min, "count": len}
-        for (name, instance, over), numbers in sums.items():
-            yield name, instance, float(combine.get(over, sum)(numbers))
+            instance = {"row": "/".join(labels), "category": category}.get(metric.get("over", "row"), "")
+            found.setdefault((metric["name"], instance), (metric, []))[1].append(parts)
+        for (name, instance), (metric, parts) in found.items():
+            value = combined(metric, parts)
+            if value is not None:
+                yield name, instance, value
 
-    def _value(self, group, metric, key, value, base, seconds):
+    def _parts(self, group, metric, key, value, base, seconds):
+        """What is divided, and by what."""
         kind = metric.get("kind", "gauge")
         factor = metric.get("factor", 1)
-        if kind == "ratio":
-            share = ratio_of(value, base)
-            return None if share is None else 100 * share * factor
         if kind == "gauge":
-            return None if value is None else float(value) * factor
+            return None if value is None else (float(value) * factor, 1)
+        if kind == "ratio":
+            return None if None in (value, base) else (100 * float(value) * factor, float(base))
         place = (group.name, metric["name"], key)
-        old = self.before.get(place)
-        self.before[place] = (value, base)
+        old, self.before[place] = self.before.get(place), (value, base)
         if old is None or None in (old[0], value) or value < old[0] or not seconds:
             return None
-        if kind == "average":
-            if None in (base, old[1]):
-                return None
-            share = ratio_of(value - old[0], base - old[1])
-            return None if share is None else share * factor
         change = float(value - old[0]) * factor
-        return change / seconds if kind == "rate" else change
+        if kind == "average":
+            return None if None in (old[1], base) else (change, float(base - old[1]))
+        return change, seconds if kind == "rate" else 1
+
+
+def combined(metric, parts):
+    over = metric.get("over", "row")
+    if over == "count":
+        return float(len(parts))
+    if over in ("max", "min"):
+        shares = [above / below for above, below in parts if below]
+        return (max if over == "max" else min)(shares) if shares else None
+    # Those of a rate are all over the same time, and those of a gauge over 1.
+    below = parts[0][1] if metric.get("kind", "gauge") in ("gauge", "rate", "delta") else sum(part[1] for part in parts)
+    return sum(part[0] for part in parts) / below if below else None
 
 
 class Peer:

@@ -25,6 +25,7 @@ sub new
       : $self->{simulator};
     $self->{node} = new_cluster($self->{name}, conf => <<~"CONF");
         vitals.concurrency = $self->{concurrency}
+        vitals.allowed_targets = 'all'
         vitals.ca_directory = '@{[ $self->{simulated}->ca_directory ]}'
         vitals.prober_memory_limit = '4GB'
         shared_buffers = '256MB'
