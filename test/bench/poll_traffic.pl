@@ -10,9 +10,8 @@ use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use Bench;
 use Fleet;
-use IPC::Run;
-use JSON::PP;
 use PostgreSQL::Test::Utils;
+use ProberAlone;
 use Test::More;
 
 my $servers = 20;
@@ -38,49 +37,13 @@ sub measure_network
     return;
 }
 
-# Polls the servers so many times with a prober of its own, under a program that counts.
+# Polls the servers so many times with a prober of its own, under a program that counts. Returns what that wrote.
 sub drive_prober
 {
     my ($fleet, $rounds, @under) = @_;
-    my $prober = `pg_config --pkglibdir`;
-    chomp $prober;
-    $prober .= '/pg_vitals/vitals_prober';
-    my ($input, $output, $error) = ('', '', '');
-    my $process = IPC::Run::start([ @under, $prober, 'serve', '--threads', 4, '--ca-directory', $fleet->simulated->ca_directory ],
-        '<', \$input, '>', \$output, '2>', \$error);
-    my $definitions = $fleet->definitions;
-    my $first = JSON::PP::true;
-    foreach my $group (@{$definitions})
-    {
-        $input .= encode_json({ define => 'mssql', groups => scalar @{$definitions}, group => $group, $first ? (reset => $first) : () }) . "\n";
-        $first = undef;
-    }
-    my @ports = @{ $fleet->simulated->{ports} };
-    my $job = 0;
-    my $answers = 0;
-    foreach my $round (1 .. $rounds)
-    {
-        foreach my $number (0 .. $#ports)
-        {
-            $input .= encode_json({ job => ++$job, connector => 'mssql', target => sprintf('00000000-0000-0000-0000-%012d', $number),
-                host => 'localhost', port => $ports[$number] + 0, username => 'vitals', password => 'vitals', deadline_ms => 20000,
-                options => { ca_file => $fleet->simulated->ca } }) . "\n";
-        }
-        while ($answers < $job)
-        {
-            die "prober: $error" unless $process->pumpable;
-            $process->pump;
-            while ($output =~ s/^(.*)\n//)
-            {
-                my $line = decode_json($1);
-                next unless exists $line->{job};
-                die "prober: $1" if $line->{outcome} eq 'failed';
-                ++$answers;
-            }
-        }
-    }
-    $process->finish;
-    return $error;
+    my $prober = ProberAlone->new(fleet => $fleet, threads => 4, under => \@under);
+    $prober->run_rounds($rounds);
+    return $prober->stop;
 }
 
 # The difference of two runs is that of the rounds between them: neither the start nor the first round are in it.

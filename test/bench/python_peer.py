@@ -4,8 +4,8 @@ same statements and the same metrics out of them, and one INSERT per metric as a
 PostgreSQL for each thread and a transaction a poll.
 
 python_peer.py SETTINGS: a JSON file with groups (definitions, docs/protocol.md), ports, threads, rounds, dsn (empty: nothing
-is stored). Polls every server once, says {"ready":true}, waits for a line on stdin, polls every server that many times, says
-what that took, and ends when stdin does."""
+is stored). Polls every server once, says {"ready":true} and which groups the servers refused, waits for a line on stdin,
+polls every server that many times, says what that took, and ends when stdin does."""
 
 import concurrent.futures
 import itertools
@@ -72,7 +72,7 @@ class Group:
 
     def runs_in(self, cycle):
         """Slow groups run in every n-th cycle, and not all of them in the same."""
-        return self.sql is not None and (cycle + zlib.crc32(self.name.encode())) % self.every == 0
+        return (cycle + zlib.crc32(self.name.encode())) % self.every == 0
 
     def readings(self, names, rows):
         """(metric, instance, key of the row, value, base) of everything that was read."""
@@ -158,12 +158,14 @@ def combined(metric, parts):
 
 class Peer:
     def __init__(self, settings):
-        self.groups = {group["name"]: Group(group) for group in settings["groups"]}
         self.servers = [Server(number, port) for number, port in enumerate(settings["ports"])]
         self.dsn = settings["dsn"]
         self.pooled = threading.local()
         self.types = {}
         self.lock = threading.Lock()
+        self.groups = {group["name"]: Group(group) for group in settings["groups"]}
+        self.refused = [name for name, group in self.groups.items() if group.sql and not self._works(group)]
+        self.groups = {name: group for name, group in self.groups.items() if group.sql and name not in self.refused}
         if self.dsn:
             self._make_tables()
 
@@ -179,8 +181,22 @@ class Peer:
         """Returns how many values were read."""
         # Servers are at different points of the slow groups' cycles, as in a fleet that has run for a while.
         groups = [group for group in self.groups.values() if cycle == 0 or group.runs_in(cycle + server.number)]
+        values = self._read(server, groups)
+        if self.dsn:
+            self._store(server, values)
+        return len(values)
+
+    def _works(self, group):
+        """Whether the servers know everything that the group's statement asks for."""
+        try:
+            self._read(Server(0, self.servers[0].port), [group])
+            return True
+        except pymssql.Error:
+            return False
+
+    def _read(self, server, groups):
         sql = "SET NOCOUNT ON;\n" + "".join(
-            f"SELECT N'{group.name}' AS vitals_group;\n{group.sql};\n" for group in groups if group.sql)
+            f"SELECT N'{group.name}' AS vitals_group;\n{group.sql};\n" for group in groups)
         values = []
         now = time.monotonic()
         seconds = now - server.read_at if server.read_at else None
@@ -199,9 +215,7 @@ class Peer:
                     values.extend(server.values(group, names, rows, seconds))
                 if not cursor.nextset():
                     break
-        if self.dsn:
-            self._store(server, values)
-        return len(values)
+        return values
 
     def _store(self, server, values):
         if not hasattr(self.pooled, "connection"):
@@ -243,7 +257,7 @@ def main():
     peer = Peer(settings)
     with concurrent.futures.ThreadPoolExecutor(settings["threads"]) as pool:
         list(pool.map(lambda server: peer.poll(server, 0), peer.servers))
-        say({"ready": True})
+        say({"ready": True, "refused": peer.refused})
         sys.stdin.readline()
         cpu, start = cpu_ms(), time.monotonic()
         work = list(itertools.product(range(1, settings["rounds"] + 1), peer.servers))

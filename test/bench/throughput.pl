@@ -13,6 +13,7 @@ use Fleet;
 use JSON::PP;
 use POSIX qw(ceil);
 use PostgreSQL::Test::Utils;
+use ProberAlone;
 use PythonPeer;
 use SimulatedServers;
 use Test::More;
@@ -91,11 +92,38 @@ sub saturate
     return ($rate, 100 * $rate / $bound);
 }
 
+# The network part: a prober that only has to write its answers.
+sub saturate_prober
+{
+    my ($fleet, $concurrency, $latency) = @_;
+    $simulated->control('all', latency_ms => $latency);
+    my $prober = ProberAlone->new(fleet => $fleet, threads => $concurrency, metrics => decode_json($few));
+    $prober->run_rounds(1);
+    my ($before, $cpu) = ($fleet->usage, cpu_ms($prober->{pid}));
+    my $rate = $prober->run_seconds($window);
+    my $used = Fleet::shares($before, $fleet->usage);
+    $used->{prober} = (cpu_ms($prober->{pid}) - $cpu) / 1000 / $used->{seconds};
+    $prober->stop;
+    my $bound = $concurrency * 1000 / $latency;
+    figure("a prober alone, three metrics, $latency ms, $concurrency in flight: polls/s", sprintf('%.0f of %.0f', $rate, $bound),
+        sprintf('cores: prober %.2f, simulator %.2f', @{$used}{qw(prober simulator)}));
+    show_percent(100 * $rate / $bound, $latency, $concurrency);
+    return;
+}
+
+sub show_percent
+{
+    my ($percent, $latency, $concurrency) = @_;
+    my $least = $least_percent{$latency}{$concurrency};
+    return compare_figure('  of the bound', $percent, '%.0f %%', '>=', $least) if defined $least;
+    return figure('  of the bound', sprintf('%.0f %%', $percent));
+}
+
 sub measure_throughput
 {
     my ($of_peer) = @_;
     my %rates;
-    heading('Polls/s, stored, against the bound concurrency / latency');
+    heading('Polls/s against the bound concurrency / latency; all but those of a prober alone are stored');
     foreach my $concurrency (10, 50, 200)
     {
         my $servers = ceil(1.2 * $concurrency * 1000 / $latency_ms);
@@ -107,11 +135,11 @@ sub measure_throughput
         foreach my $latency (20, 200)
         {
             my (undef, $percent) = saturate($fleet, $concurrency, $latency, $few, 'three metrics');
-            my $least = $least_percent{$latency}{$concurrency};
-            if (defined $least) { compare_figure('  of the bound', $percent, '%.0f %%', '>=', $least); }
-            else { figure('  of the bound', sprintf('%.0f %%', $percent)); }
+            show_percent($percent, $latency, $concurrency);
         }
         ($rates{$concurrency}) = saturate($fleet, $concurrency, $latency_ms, $everything, 'everything');
+        $fleet->pause;
+        saturate_prober($fleet, $concurrency, $_) foreach 20, 200;
         $fleet->stop;
     }
     heading(sprintf('Polls/s, stored, everything on, %d ms latency, as a multiple of the Python script (10 threads, %.0f polls/s)', $latency_ms, $of_peer));
