@@ -96,6 +96,7 @@ PROBER_SOURCES += src/prober/connectors/mssql/mssql_sample.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_session.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_values.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/prelogin.cpp
+PROBER_SOURCES += src/prober/definition_intake.cpp
 PROBER_SOURCES += src/prober/freetds/connection_guard.cpp
 PROBER_SOURCES += src/prober/freetds/freetds_process.cpp
 PROBER_SOURCES += src/prober/freetds/interposed_gnutls.cpp
