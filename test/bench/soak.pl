@@ -68,10 +68,11 @@ sub show_rows
     figure('rows stored, of so many cycles', sprintf('%d of %.0f', $found[0], $servers * $seconds / $interval));
     compare_figure('cycles without a row', $found[2] + $servers - $found[1], '%d', '<=', 0);
     figure('longest time between two rows of a server', sprintf('%.1f s', $found[3]), "$interval s + deadline");
-    my ($polls, $stored, $rejected, $dropped, $lost, $failed) = split /\|/,
-      $fleet->sql('SELECT polls, samples_stored, samples_rejected, samples_dropped, polls_lost, polls_failed FROM vitals.worker_status');
-    figure('polls | failed | rows | rejected | dropped | lost with a prober', "$polls | $failed | $stored | $rejected | $dropped | $lost");
-    compare_figure('polls that are neither stored nor counted', $polls - $stored - $rejected - $dropped, '%d', '<=', 0);
+    my ($polls, $passed, $stored, $rejected, $dropped, $lost, $failed) = split /\|/,
+      $fleet->sql('SELECT polls, cycles_passed, samples_stored, samples_rejected, samples_dropped, polls_lost, polls_failed FROM vitals.worker_status');
+    figure('polls | failed of them | cycles of servers that are down', "$polls | $failed | $passed");
+    figure('rows | rejected | dropped | repeated since a prober was lost', "$stored | $rejected | $dropped | $lost");
+    compare_figure('polls that are neither stored nor counted', $polls + $passed - $stored - $rejected - $dropped, '%d', '<=', 0);
     return;
 }
 
@@ -100,7 +101,7 @@ my $to = $fleet->sql('SELECT clock_timestamp()');
 $fleet->simulated->control('all', fault => 'none');
 $fleet->pause;
 # What was read last is stored within a second or so. If it is not, that is a figure.
-eval { wait_for('the last rows', 10, sub { $fleet->sql('SELECT samples_stored + samples_rejected + samples_dropped = polls FROM vitals.worker_status') eq 't' }) };
+eval { wait_for('the last rows', 10, sub { $fleet->sql('SELECT samples_stored + samples_rejected + samples_dropped = polls + cycles_passed FROM vitals.worker_status') eq 't' }) };
 
 sub prober_of
 {

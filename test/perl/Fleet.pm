@@ -136,7 +136,7 @@ sub traffic
 sub definitions
 {
     my ($self) = @_;
-    my $json = $self->sql('SELECT json_agg(definition::json) FROM vitals.metric_group_definitions()');
+    my $json = $self->sql('SELECT json_agg(definition::json) FROM vitals.metric_group_definitions() WHERE connector = \'mssql\'');
     return decode_json($json);
 }
 
