@@ -8,6 +8,7 @@ AS $$
         WHEN unit = '%' THEN base.name || '_ratio'
         WHEN unit IN ('s', 'ms') THEN base.name || '_seconds'
         WHEN unit = 'B' THEN base.name || '_bytes'
+        WHEN unit = 'B/s' AND base.name LIKE '%bytes%' THEN base.name || '_per_second'
         WHEN unit = 'B/s' THEN base.name || '_bytes_per_second'
         WHEN unit = '1/s' THEN base.name || '_per_second'
         -- Prometheus keeps this ending for histograms.

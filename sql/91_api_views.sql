@@ -127,10 +127,10 @@ COMMENT ON COLUMN vitals_api.metric_types.description IS 'What it measures.';
 CREATE VIEW vitals_api.server_snapshots AS
 SELECT n.id, n.server_id, n.server, n.collected_at, n.status, n.cpu_percent, n.memory_percent, n.connection_count,
     n.interval_ms, n.duration_ms
-FROM vitals.snapshot_rows(NULL, now() - interval '1 hour', now() + interval '1 day', 60) AS n;
+FROM vitals.snapshot_rows(NULL, now() - interval '1 day', now() + interval '1 day', 10) AS n;
 COMMENT ON VIEW vitals_api.server_snapshots IS
 'Newest collections
-The collections of all servers in the last hour, also those that failed: of each server the newest 60, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/snapshot_history.';
+The newest 10 collections of each server in the last 24 hours, also those that failed, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/snapshot_history.';
 COMMENT ON COLUMN vitals_api.server_snapshots.id IS 'Id of the collection.';
 COMMENT ON COLUMN vitals_api.server_snapshots.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.server_snapshots.server IS 'Name of the server.';
@@ -146,10 +146,10 @@ COMMENT ON COLUMN vitals_api.server_snapshots.duration_ms IS 'How many milliseco
 
 CREATE VIEW vitals_api.metrics AS
 SELECT v.server_id, v.server, v.metric, v.instance, v.value, v.unit, v.collected_at
-FROM vitals.value_rows(now() - interval '10 minutes', 10) AS v;
+FROM vitals.value_rows(now() - interval '1 day', 5) AS v;
 COMMENT ON VIEW vitals_api.metrics IS
 'Newest values, with the ones before
-The values of all servers in the last 10 minutes: of each server those of the newest 10 collections, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/metric_values, /rpc/metric_history or /rpc/chart_data.';
+The values of the newest 5 collections of each server in the last 24 hours, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/metric_values, /rpc/metric_history or /rpc/chart_data.';
 COMMENT ON COLUMN vitals_api.metrics.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.metrics.server IS 'Name of the server.';
 COMMENT ON COLUMN vitals_api.metrics.metric IS 'Name of the metric, for example cpu_percent.';

@@ -106,7 +106,7 @@ END
 $$;
 COMMENT ON FUNCTION vitals_api.collection_config_get(uuid) IS
 'Collection configuration of a server
-server_id, interval_seconds, enabled, metrics_enabled, last_collected_at; the defaults where nothing was ever set.
+One object of server_id, interval_seconds, enabled, metrics_enabled, last_collected_at; the defaults where nothing was ever set.
 
 server_id: id of the server. Error: 404 no such server.';
 
