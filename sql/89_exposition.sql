@@ -61,7 +61,8 @@ BEGIN
              SELECT t.*, vitals.prometheus_name(t.name, t.unit) AS short_name FROM %1$I.metric_types AS t
          ), metric AS MATERIALIZED (
              -- Two metrics of a tenant's own may come to have one name, or that of one of the figures above.
-             SELECT n.id, n.description, CASE n.unit WHEN '%%' THEN 100 WHEN 'ms' THEN 1000 ELSE 1 END AS divisor,
+             SELECT n.id, coalesce(nullif(n.description, ''), n.name) AS description,
+                    CASE n.unit WHEN '%%' THEN 100 WHEN 'ms' THEN 1000 ELSE 1 END AS divisor,
                     CASE WHEN count(*) OVER (PARTITION BY n.short_name) > 1
                              OR n.short_name IN (SELECT o.name FROM own AS o)
                          THEN 'vitals_metric_' || n.name ELSE n.short_name END AS name
