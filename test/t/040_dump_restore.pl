@@ -134,6 +134,9 @@ sql($node, 'restored', "SET vitals.tenant = 'acme'; SELECT vitals.add_server('fu
 is(sql($node, 'restored', 'SELECT vitals.enable(); SELECT count(DISTINCT installation) FROM vitals.tenant_registry'), "\n1", 'vitals.enable() does no harm where nothing waits');
 
 # -- over what is there, in the same database
+# A collector that polls meanwhile may find half of the tables, and say so.
+sql($node, 'restored', 'SELECT vitals.disable()');
+pauses($node, 'restored', 'It was switched off with vitals.disable().');
 restores($node, "$directory/app.dump", 'restored', '--clean', '--if-exists');
 pauses($node, 'restored', 'The tenants of this database were restored from a dump.');
 same_lines([ grep { !/tenant_later/ } @{ contents_of($node, 'restored', $schemas, $not_dumped) } ], $contents, 'rows are those of the dump');
