@@ -23,7 +23,6 @@ EXCEPTION WHEN OTHERS THEN
     RETURN regexp_replace(concat_ws(' | ', sqlstate, sqlerrm, nullif(detail, ''), nullif(hint, '')), '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', '<id>', 'g');
 END
 $$;
-SELECT format('GRANT USAGE ON SCHEMA %I TO PUBLIC', nspname) FROM pg_namespace WHERE oid = pg_my_temp_schema() \gexec
 
 SET ROLE regress_apit_bob;
 SELECT s.server_id AS of_b FROM vitals_api.add_server('{"name": "secret", "host": "b.example", "username": "sa", "password": "x"}') AS s \gset
