@@ -2,10 +2,12 @@
 -- code is in C hands over to f_in(tenant, …), which runs as the tenant's role: see tenant_functions.cpp.
 
 CREATE FUNCTION vitals.is_id(server text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path TO pg_catalog, pg_temp
 AS $$
-    SELECT server ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+BEGIN
+    RETURN server ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+END
 $$;
 COMMENT ON FUNCTION vitals.is_id(text) IS 'Whether what names a server has the form of an id, and so is one and not a name.';
 
