@@ -75,7 +75,7 @@ DECLARE
         nullif(current_setting('vitals.tenant', true), ''),
         nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'tenant', ''));
     found_tenant vitals.tenants;
-    others integer;
+    found_tenants vitals.tenants[];
 BEGIN
     IF chosen IS NOT NULL THEN
         SELECT t.* INTO found_tenant FROM vitals.tenants AS t WHERE t.name = chosen;
@@ -89,23 +89,23 @@ BEGIN
         RETURN found_tenant;
     END IF;
 
-    SELECT t.* INTO found_tenant FROM vitals.tenants AS t ORDER BY t.tenant_key LIMIT 1;
-    IF NOT FOUND THEN
+    -- Two are as good as all.
+    found_tenants := ARRAY(SELECT t FROM vitals.tenants AS t LIMIT 2);
+    IF cardinality(found_tenants) = 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = 'no tenant',
             DETAIL = 'There is no tenant that you may use.',
             HINT = 'A superuser makes a tenant with vitals.create_tenant(name), or lets you use one with vitals.grant_tenant(name, role).';
     END IF;
-    SELECT count(*) - 1 INTO others FROM vitals.tenants;
-    IF others > 0 THEN
+    IF cardinality(found_tenants) > 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'tenant is ambiguous',
-            DETAIL = format('There are %s tenants that you may use.', others + 1),
+            DETAIL = format('There are %s tenants that you may use.', (SELECT count(*) FROM vitals.tenants)),
             HINT = 'Choose one with SET vitals.tenant; vitals.tenants lists them.';
     END IF;
-    RETURN found_tenant;
+    RETURN found_tenants[1];
 END
 $$;
 COMMENT ON FUNCTION vitals.tenant_of_caller() IS

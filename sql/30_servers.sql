@@ -363,24 +363,29 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
--- Two look-ups by key: to plan them as a join, which is done anew for every call, takes longer than all the rest.
+-- One statement, of look-ups by key: what it costs is that it is parsed and planned anew for every call.
 CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     setting vitals.collection_setting;
+    id uuid := CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END;
     metrics jsonb;
 BEGIN
-    setting.server_id := vitals.find_server_in(tenant, server);
-    EXECUTE format('SELECT c.interval_seconds, c.enabled, c.metrics_enabled FROM %I.collection_config AS c
-                    WHERE c.server_id = $1', tenant.schema_name)
-        INTO setting.interval_seconds, setting.enabled, metrics USING setting.server_id;
+    EXECUTE format('SELECT c.server_id, c.interval_seconds, c.enabled, c.metrics_enabled,
+                           (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
+                    FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name)
+        INTO setting.server_id, setting.interval_seconds, setting.enabled, metrics, setting.last_collected_at USING id;
+    -- No server, or one whose configuration was deleted.
+    IF setting.server_id IS NULL THEN
+        setting.server_id := vitals.find_server_in(tenant, server);
+        EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
+            INTO setting.last_collected_at USING setting.server_id;
+    END IF;
     IF metrics IS NOT NULL THEN
         setting.metrics_enabled := ARRAY(SELECT jsonb_array_elements_text(metrics));
     END IF;
-    EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
-        INTO setting.last_collected_at USING setting.server_id;
     RETURN setting;
 END
 $$;
