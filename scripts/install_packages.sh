@@ -13,7 +13,7 @@ build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libseccomp-dev libfmt-
 # The simulated SQL Servers, which CMake builds together with the tests, and the REST API.
 demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates curl perl)
 check=(ccache clang clang-format clang-tidy git libbenchmark-dev libclang-rt-dev libipc-run-perl perl python3
-    procps python3-openssl python3-pymssql python3-tds shellcheck)
+    procps python3-openssl python3-pymssql python3-tds shellcheck wrk)
 node_directories=(test/rest)
 
 as_root() {
