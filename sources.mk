@@ -51,7 +51,14 @@ SQL_PARTS += sql/70_collector.sql
 SQL_PARTS += sql/80_worker.sql
 SQL_PARTS += sql/85_installation.sql
 SQL_PARTS += sql/86_upgrade.sql
-SQL_PARTS += sql/90_grants.sql
+SQL_PARTS += sql/87_api_rows.sql
+SQL_PARTS += sql/88_charts.sql
+SQL_PARTS += sql/89_exposition.sql
+SQL_PARTS += sql/91_api_views.sql
+SQL_PARTS += sql/92_api_functions.sql
+SQL_PARTS += sql/93_api_history.sql
+SQL_PARTS += sql/95_setup_rest.sql
+SQL_PARTS += sql/99_grants.sql
 
 EXTENSION_SOURCES += src/extension/collection_loop.cpp
 EXTENSION_SOURCES += src/extension/collector.cpp
