@@ -3,7 +3,9 @@
 
 # Pure C++20: no server header, no socket. Linked into the module and into the prober.
 CORE_SOURCES += src/core/error_class.cpp
+CORE_SOURCES += src/core/json_fields.cpp
 CORE_SOURCES += src/core/line_buffer.cpp
+CORE_SOURCES += src/core/metric_group.cpp
 CORE_SOURCES += src/core/poll_record.cpp
 CORE_SOURCES += src/core/rates.cpp
 CORE_SOURCES += src/core/schedule.cpp
@@ -13,6 +15,7 @@ CORE_SOURCES += src/core/time_text.cpp
 CORE_SOURCES += src/core/wire.cpp
 
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
+UNIT_TEST_SOURCES += test/unit/metric_group_test.cpp
 UNIT_TEST_SOURCES += test/unit/rates_test.cpp
 UNIT_TEST_SOURCES += test/unit/schedule_test.cpp
 UNIT_TEST_SOURCES += test/unit/target_config_test.cpp
@@ -28,12 +31,16 @@ PG_SOURCES += src/pg/wait_set.cpp
 
 SQL_PARTS += sql/00_schema.sql
 SQL_PARTS += sql/10_catalogue.sql
+SQL_PARTS += sql/12_metric_groups.sql
+SQL_PARTS += sql/14_wait_types.sql
 SQL_PARTS += sql/20_tenants.sql
 SQL_PARTS += sql/22_tenant_relations.sql
 SQL_PARTS += sql/24_partitions.sql
 SQL_PARTS += sql/26_tenant_admin.sql
 SQL_PARTS += sql/30_servers.sql
 SQL_PARTS += sql/32_change_servers.sql
+SQL_PARTS += sql/34_metric_groups.sql
+SQL_PARTS += sql/36_change_metric_groups.sql
 SQL_PARTS += sql/40_storage.sql
 SQL_PARTS += sql/45_metrics.sql
 SQL_PARTS += sql/50_views.sql
@@ -44,7 +51,14 @@ SQL_PARTS += sql/70_collector.sql
 SQL_PARTS += sql/80_worker.sql
 SQL_PARTS += sql/85_installation.sql
 SQL_PARTS += sql/86_upgrade.sql
-SQL_PARTS += sql/90_grants.sql
+SQL_PARTS += sql/87_api_rows.sql
+SQL_PARTS += sql/88_charts.sql
+SQL_PARTS += sql/89_exposition.sql
+SQL_PARTS += sql/91_api_views.sql
+SQL_PARTS += sql/92_api_functions.sql
+SQL_PARTS += sql/93_api_history.sql
+SQL_PARTS += sql/95_setup_rest.sql
+SQL_PARTS += sql/99_grants.sql
 
 EXTENSION_SOURCES += src/extension/collection_loop.cpp
 EXTENSION_SOURCES += src/extension/collector.cpp
@@ -93,6 +107,7 @@ PROBER_SOURCES += src/prober/connectors/mssql/mssql_sample.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_session.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_values.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/prelogin.cpp
+PROBER_SOURCES += src/prober/definition_intake.cpp
 PROBER_SOURCES += src/prober/freetds/connection_guard.cpp
 PROBER_SOURCES += src/prober/freetds/freetds_process.cpp
 PROBER_SOURCES += src/prober/freetds/interposed_gnutls.cpp
