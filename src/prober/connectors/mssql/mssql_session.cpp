@@ -87,8 +87,8 @@ core::Result MssqlSession::poll_or_throw(const core::Job& job, const Deadline& d
 
 void MssqlSession::connect(const core::Job& job, const MssqlOptions& options, const Deadline& deadline) {
     connection_.reset();
-    const TdsLogin login = make_tds_login(*shared_, options, shared_->resolver.resolve(options.host, deadline));
-    connection_ = std::make_unique<TdsConnection>(login, job.password, deadline);
+    const MssqlLocation location = locate_mssql(*shared_, options, deadline);
+    connection_ = open_mssql_connection(*shared_, options, location, job.password, deadline);
     if (!connection_->good()) throw TdsFailure(describe_failure(connection_->observation(), options, Moment::login));
     encrypted_ = begin_mssql_session(*connection_, options, deadline);
 }
