@@ -98,7 +98,7 @@ void run_serve(const ServeCommand& command) {
     prepare_kerberos(command.network);
     const FreetdsProcess freetds;
     const TargetGate gate(gate_for(command.network));
-    const ConnectorSet connectors = ConnectorSet::standard(command.allow_local, command.network.keytab);
+    ConnectorSet connectors = ConnectorSet::standard(command.allow_local, command.network.keytab);
     if (from_collector && !built_with_sanitizer) let_go_of_standard_error();
     SandboxSettings sandbox = sandbox_for(command.network, command.allow_local);
     if (!command.ca_directory.empty()) sandbox.ca_paths.push_back(command.ca_directory);

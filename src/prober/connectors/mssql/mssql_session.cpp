@@ -8,6 +8,7 @@
 #include "prober/connectors/mssql/mssql_check.h"
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
+#include "prober/connectors/mssql/mssql_probe.h"
 #include "prober/connectors/mssql/mssql_values.h"
 #include "prober/freetds/tds_failure.h"
 
@@ -62,6 +63,10 @@ core::Result MssqlSession::poll(const core::Job& job, const Deadline& deadline) 
 
 core::Result MssqlSession::check(const core::Job& job, const Deadline& deadline) {
     return check_mssql(*shared_, job, deadline);
+}
+
+core::Result MssqlSession::probe(const core::Job& job, const Deadline& deadline) {
+    return probe_mssql(*shared_, job, deadline);
 }
 
 core::Result MssqlSession::poll_or_throw(const core::Job& job, const Deadline& deadline) {
