@@ -3,6 +3,8 @@
 
 # Pure C++20: no server header, no socket. Linked into the module and into the prober.
 CORE_SOURCES += src/core/error_class.cpp
+CORE_SOURCES += src/core/fair_share.cpp
+CORE_SOURCES += src/core/lag_window.cpp
 CORE_SOURCES += src/core/line_buffer.cpp
 CORE_SOURCES += src/core/poll_record.cpp
 CORE_SOURCES += src/core/rates.cpp
@@ -12,6 +14,8 @@ CORE_SOURCES += src/core/target_status.cpp
 CORE_SOURCES += src/core/time_text.cpp
 CORE_SOURCES += src/core/wire.cpp
 
+UNIT_TEST_SOURCES += test/unit/fleet_test.cpp
+UNIT_TEST_SOURCES += test/unit/lag_window_test.cpp
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
 UNIT_TEST_SOURCES += test/unit/rates_test.cpp
 UNIT_TEST_SOURCES += test/unit/schedule_test.cpp
@@ -51,6 +55,7 @@ EXTENSION_SOURCES += src/extension/collector.cpp
 EXTENSION_SOURCES += src/extension/collector_report.cpp
 EXTENSION_SOURCES += src/extension/database_slots.cpp
 EXTENSION_SOURCES += src/extension/ddl_hook.cpp
+EXTENSION_SOURCES += src/extension/figure_functions.cpp
 EXTENSION_SOURCES += src/extension/fleet.cpp
 EXTENSION_SOURCES += src/extension/installation.cpp
 EXTENSION_SOURCES += src/extension/launcher.cpp
@@ -58,6 +63,7 @@ EXTENSION_SOURCES += src/extension/module.cpp
 EXTENSION_SOURCES += src/extension/prober_process.cpp
 EXTENSION_SOURCES += src/extension/prober_supervisor.cpp
 EXTENSION_SOURCES += src/extension/requests.cpp
+EXTENSION_SOURCES += src/extension/sample_queue.cpp
 EXTENSION_SOURCES += src/extension/secret_keys.cpp
 EXTENSION_SOURCES += src/extension/settings.cpp
 EXTENSION_SOURCES += src/extension/shared_memory.cpp
@@ -65,6 +71,7 @@ EXTENSION_SOURCES += src/extension/sql_functions.cpp
 EXTENSION_SOURCES += src/extension/storage.cpp
 EXTENSION_SOURCES += src/extension/storage_functions.cpp
 EXTENSION_SOURCES += src/extension/tenant_functions.cpp
+EXTENSION_SOURCES += src/extension/tenant_problems.cpp
 EXTENSION_SOURCES += src/extension/tenant_runtime.cpp
 EXTENSION_SOURCES += src/extension/worker_functions.cpp
 EXTENSION_SOURCES += src/extension/worker_process.cpp

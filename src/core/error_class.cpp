@@ -10,7 +10,7 @@ namespace {
 
 using Entry = std::pair<ErrorClass, std::string_view>;
 
-constexpr std::array<Entry, 18> names{{
+constexpr std::array<Entry, error_class_count> names{{
     {ErrorClass::name_lookup, "name_lookup"},
     {ErrorClass::refused, "refused"},
     {ErrorClass::unreachable, "unreachable"},

@@ -71,18 +71,22 @@ class Sets {
     Json json_ = Json::array();
 };
 
+void put(Json& json, const char* name, const std::optional<double>& value) {
+    if (value) json[name] = *value;
+}
+
 Json to_json(const PollRecord& record, Sets& sets) {
     Json json{{"server_id", record.server_id},
               {"collected_at", record.collected_at},
-              {"started_at", record.started_at},
               {"next_due_at", record.next_due_at},
               {"old_status", to_text(record.old_status)},
               {"status", to_text(record.status)},
               {"collected", record.collected},
-              {"consecutive_failures", record.consecutive_failures},
-              {"lag_ms", record.lag_ms},
-              {"duration_ms", record.duration_ms}};
-    if (record.interval_ms) json["interval_ms"] = *record.interval_ms;
+              {"consecutive_failures", record.consecutive_failures}};
+    if (!record.started_at.empty()) json["started_at"] = record.started_at;
+    put(json, "lag_ms", record.lag_ms);
+    put(json, "duration_ms", record.duration_ms);
+    put(json, "interval_ms", record.interval_ms);
     if (record.failure) {
         json["error"] = {{"class", to_text(record.failure->error_class)},
                          {"number", record.failure->number},
@@ -100,8 +104,8 @@ Json to_json(const PollRecord& record, Sets& sets) {
 }  // namespace
 
 std::string encode_summary(const PollRecord& record) {
-    Json json{
-        {"collected_at", record.collected_at}, {"status", to_text(record.status)}, {"duration_ms", record.duration_ms}};
+    Json json{{"collected_at", record.collected_at}, {"status", to_text(record.status)}};
+    put(json, "duration_ms", record.duration_ms);
     if (record.failure) {
         json["error_class"] = to_text(record.failure->error_class);
         json["error"] = record.failure->message;

@@ -21,14 +21,14 @@ struct PollRecord {
     std::string server_id;  // uuid
     // Times as text that timestamptz reads, in UTC with milliseconds.
     std::string collected_at;
-    std::string started_at;
+    std::string started_at;  // empty: a cycle that passed without a poll, since the target is down
     std::string next_due_at;
     TargetStatus old_status = TargetStatus::unknown;
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read
     int consecutive_failures = 0;
-    double lag_ms = 0;
-    double duration_ms = 0;
+    std::optional<double> lag_ms;
+    std::optional<double> duration_ms;
     std::optional<double> interval_ms;
     std::optional<Failure> failure;
     std::vector<Value> values;
