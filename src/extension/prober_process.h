@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,6 +37,8 @@ class ProberProcess {
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    // Memory that it has; 0 if that cannot be read.
+    [[nodiscard]] std::int64_t resident_bytes() const;
 
     // Queues a line and sends what the socket takes. False once the prober does not read any more: the stream is broken
     // or too much is waiting.

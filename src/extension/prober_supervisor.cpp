@@ -83,6 +83,7 @@ void ProberSupervisor::stop_if_idle() {
     if (!process_ || !in_flight_.empty()) return;
     process_.reset();
     figures_.pid = 0;
+    figures_.resident_bytes = 0;
 }
 
 std::vector<FinishedJob> ProberSupervisor::on_socket(bool readable, bool writable, Time now) {
@@ -148,6 +149,7 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     process_.reset();
     const std::string how = reason.empty() ? exit : reason;
     figures_.pid = 0;
+    figures_.resident_bytes = 0;
     ++figures_.restarts;
     figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size());
     figures_.last_exit = how;
@@ -175,6 +177,10 @@ ProberSupervisor::Figures ProberSupervisor::figures() const {
     Figures figures = figures_;
     figures.in_flight = static_cast<int>(in_flight_.size());
     return figures;
+}
+
+void ProberSupervisor::measure_memory() {
+    figures_.resident_bytes = process_ ? process_->resident_bytes() : 0;
 }
 
 std::vector<std::string> ProberSupervisor::take_sandbox_missing() {

@@ -63,10 +63,12 @@ class ProberSupervisor {
         int restarts = 0;
         int in_flight = 0;
         std::int64_t polls_lost = 0;
+        std::int64_t resident_bytes = 0;  // as of measure_memory(); 0: not known
         std::string last_exit;
         std::chrono::system_clock::time_point last_exit_at;
     };
     [[nodiscard]] Figures figures() const;
+    void measure_memory();
     // What the sandbox of the running prober lacks, once per prober.
     [[nodiscard]] std::vector<std::string> take_sandbox_missing();
 

@@ -22,6 +22,7 @@ int max_probers = 0;
 int reload_interval_ms = 0;
 char* tenant = nullptr;
 bool synchronous_commit = false;
+bool notify = false;
 
 struct IntegerSetting {
     const char* name;
@@ -70,6 +71,9 @@ void define_settings(bool preloaded) {
     DefineCustomBoolVariable("vitals.synchronous_commit", "Whether a collector waits until its commits are on disk.",
                              "Off loses at most the last samples in a crash of the server.", &synchronous_commit, false,
                              PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("vitals.notify", "Whether each collection is announced on the channel vitals_<tenant>.",
+                             "Where a tenant's settings.notify does not say so itself.", &notify, false, PGC_SUSET, 0,
+                             nullptr, nullptr, nullptr);
     DefineCustomStringVariable("vitals.ca_directory", "A further directory of CA files for connections to servers.",
                                "Probers can read CA files of the system and of this directory, and no other files.",
                                &ca_directory, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
