@@ -4,8 +4,10 @@
 # Pure C++20: no server header, no socket. Linked into the module and into the prober.
 CORE_SOURCES += src/core/error_class.cpp
 CORE_SOURCES += src/core/fair_share.cpp
+CORE_SOURCES += src/core/json_fields.cpp
 CORE_SOURCES += src/core/lag_window.cpp
 CORE_SOURCES += src/core/line_buffer.cpp
+CORE_SOURCES += src/core/metric_group.cpp
 CORE_SOURCES += src/core/poll_record.cpp
 CORE_SOURCES += src/core/rates.cpp
 CORE_SOURCES += src/core/schedule.cpp
@@ -17,6 +19,7 @@ CORE_SOURCES += src/core/wire.cpp
 UNIT_TEST_SOURCES += test/unit/fleet_test.cpp
 UNIT_TEST_SOURCES += test/unit/lag_window_test.cpp
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
+UNIT_TEST_SOURCES += test/unit/metric_group_test.cpp
 UNIT_TEST_SOURCES += test/unit/rates_test.cpp
 UNIT_TEST_SOURCES += test/unit/schedule_test.cpp
 UNIT_TEST_SOURCES += test/unit/target_config_test.cpp
@@ -100,6 +103,7 @@ PROBER_SOURCES += src/prober/connectors/mssql/mssql_sample.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_session.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_values.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/prelogin.cpp
+PROBER_SOURCES += src/prober/definition_intake.cpp
 PROBER_SOURCES += src/prober/freetds/connection_guard.cpp
 PROBER_SOURCES += src/prober/freetds/freetds_process.cpp
 PROBER_SOURCES += src/prober/freetds/interposed_gnutls.cpp

@@ -18,7 +18,7 @@
 namespace vitals::core {
 
 // Limits of a definition.
-constexpr std::size_t max_groups = 200;            // that a prober keeps: built-in and the tenant's own together
+constexpr std::size_t max_groups = 200;             // that a prober keeps: built-in and the tenant's own together
 constexpr std::size_t max_group_line = 128 * 1024;  // bytes of one definition as JSON
 constexpr std::size_t max_group_metrics = 300;
 constexpr std::size_t max_group_sql = 32 * 1024;  // bytes, of one variant
@@ -55,14 +55,19 @@ struct GroupMetric {
     // Layout rows: only rows of this instance ("_Total"); "" stands for rows without one; "*" for all but "_Total".
     std::string instance;
     bool skip_ignored = false;  // rows whose category is "ignored" do not count (benign waits)
+
+    bool operator==(const GroupMetric&) const = default;
 };
 
 // Which SQL runs where. The first variant that fits is taken; a group without one does not exist on that target.
 struct GroupVariant {
-    int min_version = 0;        // major version, 11 for SQL Server 2012; Azure SQL Database and MI ignore it
-    std::vector<int> editions;  // SERVERPROPERTY('EngineEdition'); empty: all but 5 (Azure SQL Database), 6 and 11 (Synapse)
+    int min_version = 0;  // major version, 11 for SQL Server 2012; Azure SQL Database and MI ignore it
+    std::vector<int>
+        editions;  // SERVERPROPERTY('EngineEdition'); empty: all but 5 (Azure SQL Database), 6 and 11 (Synapse)
     // One statement. "{{sources}}" becomes the literals N'Counter', N'Base' … of the metrics that are wanted.
     std::string sql;
+
+    bool operator==(const GroupVariant&) const = default;
 };
 
 // What happens to a row that was not there in the sample before, see core/rates.h.
@@ -72,13 +77,15 @@ enum class NewRows {
 };
 
 struct MetricGroup {
-    std::string name;  // [a-z][a-z0-9_]{0,62}
-    bool builtin = false;  // false: a tenant's own; its SQL is run inside sp_executesql, so that it can only break itself
+    std::string name;  // [a-z][a-z0-9_]{0,62}; not server, sysinfo, cpu_history, session, none
+    bool builtin =
+        false;  // false: a tenant's own; its SQL is run inside sp_executesql, so that it can only break itself
     std::string permission;  // "VIEW SERVER STATE", "VIEW DATABASE STATE" or text for people; empty: none is needed
     int every = 1;           // runs in every n-th cycle of a server, 1..3600
     std::chrono::milliseconds timeout{0};  // of the statement; 0: the poll's deadline
     std::size_t row_limit = 1000;          // more rows are read over and counted, not used
-    bool rows_layout = false;  // false: a metric is a column. true: object_name, counter_name, instance_name, cntr_value
+    bool rows_layout =
+        false;  // false: a metric is a column. true: object_name, counter_name, instance_name, cntr_value
     std::vector<std::string> labels;  // columns: their texts, joined with "/", are the instance
     std::vector<std::string> key;     // further columns that tell whether a row is the same as before (create_date)
     NewRows new_rows = NewRows::own_life;
@@ -86,6 +93,8 @@ struct MetricGroup {
     std::map<std::string, std::string, std::less<>> categories;
     std::vector<GroupVariant> variants;
     std::vector<GroupMetric> metrics;
+
+    bool operator==(const MetricGroup&) const = default;
 };
 
 // The definition, from and to JSON (docs/protocol.md has the fields). Throws WireError naming the rule that is broken.
@@ -96,7 +105,8 @@ std::string encode_metric_group(const MetricGroup& group);
 using MetricGroups = std::map<std::string, MetricGroup, std::less<>>;
 
 // What a server's metrics_enabled (names of metrics or groups; empty: everything) means for these groups: every group
-// with a wanted metric, and which of its metrics those are.
+// with a wanted metric, and which of its metrics those are. Built-in groups come first, then each by name. Points into
+// `groups`.
 struct WantedGroup {
     const MetricGroup* group = nullptr;
     std::vector<const GroupMetric*> metrics;

@@ -31,7 +31,7 @@ std::vector<std::string> metrics_from_json(std::string_view text) {
     if (json.is_array()) {
         for (const auto& element : json) {
             if (element == "*") return {};
-            if (!element.is_string() || metrics.size() == max_values) continue;
+            if (!element.is_string() || metrics.size() == max_wanted) continue;
             if (const auto name = element.get<std::string>(); name.size() <= max_metric_name) metrics.push_back(name);
         }
     }

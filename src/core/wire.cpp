@@ -1,48 +1,35 @@
 #include "core/wire.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
+
+#include "core/json_fields.h"
+#include "core/metric_group_json.h"
 
 namespace vitals::core {
 
 namespace {
 
-using Json = nlohmann::json;
+// Beside the defined groups some that a connector reads for itself.
+constexpr std::size_t max_group_statuses = max_groups + 8;
+
+constexpr std::array<std::pair<GroupState, std::string_view>, 5> group_states{{
+    {GroupState::ok, "ok"},
+    {GroupState::failed, "failed"},
+    {GroupState::denied, "denied"},
+    {GroupState::yielded, "yielded"},
+    {GroupState::absent, "absent"},
+}};
+
+bool has_failure(GroupState state) {
+    return state != GroupState::ok && state != GroupState::absent;
+}
 
 // --- encoding -------------------------------------------------------------------------------------------------------
-
-std::string dump(const Json& json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
-}
-
-// What a server sent may not be UTF-8; the library's replacement on the way out decides what stands instead.
-std::string valid_utf8(std::string_view text) {
-    const bool ascii =
-        std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80U; });
-    if (ascii) return std::string(text);
-    return Json::parse(dump(Json(text))).get<std::string>();
-}
-
-// NUL cannot be stored by PostgreSQL and line breaks have no place in a message: control characters become blanks.
-std::string clean(std::string_view text, std::size_t limit) {
-    std::string cleaned = valid_utf8(text.substr(0, limit));
-    if (cleaned.size() > limit || text.size() > limit) {
-        std::size_t cut = std::min(limit, cleaned.size());
-        while (cut > 0 && cut < cleaned.size() && (static_cast<unsigned char>(cleaned[cut]) & 0xC0U) == 0x80U)
-            --cut;
-        cleaned.resize(cut);
-    }
-    std::replace_if(cleaned.begin(), cleaned.end(), is_control, ' ');
-    return cleaned;
-}
 
 Json number_or_null(const std::optional<double>& value) {
     if (!value || !std::isfinite(*value)) return nullptr;
@@ -105,6 +92,36 @@ Json encode_failure(const Failure& failure) {
             {"message", clean(failure.message, max_text)}};
 }
 
+Json encode_groups(const std::vector<GroupStatus>& groups) {
+    Json json = Json::array();
+    std::set<std::string> seen;
+    for (const auto& group : groups) {
+        if (json.size() == max_group_statuses) break;
+        const auto [name, is_new] = seen.insert(clean(group.name, max_metric_name));
+        if (!is_new || name->empty()) continue;
+        const double duration = std::isfinite(group.duration_ms) ? std::max(group.duration_ms, 0.0) : 0.0;
+        json.push_back(Json::array({*name, to_text(group.state), duration, group.rows}));
+        if (!has_failure(group.state)) continue;
+        const Failure failure = group.failure.value_or(Failure{});
+        json.back().push_back(to_text(failure.error_class));
+        json.back().push_back(failure.number);
+        json.back().push_back(clean(failure.message, max_group_message));
+    }
+    return json;
+}
+
+std::string_view to_text(JobKind kind) {
+    switch (kind) {
+        case JobKind::check:
+            return "check";
+        case JobKind::probe:
+            return "probe";
+        case JobKind::poll:
+            break;
+    }
+    return "poll";
+}
+
 std::string_view to_text(Outcome outcome) {
     switch (outcome) {
         case Outcome::ok:
@@ -119,87 +136,9 @@ std::string_view to_text(Outcome outcome) {
 
 // --- decoding -------------------------------------------------------------------------------------------------------
 
-void require(bool condition, const char* rule) {
-    if (!condition) throw WireError(rule);
-}
-
-// An object whose every field is asked for exactly by name; what was not asked for is an error.
-class Fields {
-  public:
-    explicit Fields(const Json& json) : json_(json) { require(json.is_object(), "not an object"); }
-
-    const Json* find(const char* name) {
-        const auto found = json_.find(name);
-        if (found == json_.end()) return nullptr;
-        ++seen_;
-        return &*found;
-    }
-
-    const Json& get(const char* name) {
-        const Json* found = find(name);
-        require(found != nullptr, "a required field is missing");
-        return *found;
-    }
-
-    void done() const { require(seen_ == json_.size(), "unknown field"); }
-
-  private:
-    const Json& json_;
-    std::size_t seen_ = 0;
-};
-
-const std::string& checked_text(const Json& json, std::size_t limit) {
-    require(json.is_string(), "a text is expected");
-    const auto& text = json.get_ref<const std::string&>();
-    require(text.size() <= limit, "a text is too long");
-    require(text.find('\0') == std::string::npos, "a text contains NUL");
-    return text;
-}
-
-std::string text_of(const Json& json, std::size_t limit) {
-    return checked_text(json, limit);
-}
-
 // Without a copy on the way that nobody wipes.
 Secret secret_of(const Json& json, std::size_t limit) {
     return Secret(checked_text(json, limit));
-}
-
-// Of a report: encode() leaves no control character in any, and they would break lines of the log.
-std::string printable_of(const Json& json, std::size_t limit) {
-    std::string text = text_of(json, limit);
-    require(std::none_of(text.begin(), text.end(), is_control), "a text contains control characters");
-    return text;
-}
-
-template <typename Integer>
-Integer integer_of(const Json& json, Integer least, Integer most) {
-    require(json.is_number_integer(), "an integer is expected");
-    if (json.is_number_unsigned()) {
-        const auto value = json.get<std::uint64_t>();
-        require(std::cmp_less_equal(value, most) && std::cmp_greater_equal(value, least), "an integer is out of range");
-        return static_cast<Integer>(value);
-    }
-    const auto value = json.get<std::int64_t>();
-    require(std::cmp_less_equal(value, most) && std::cmp_greater_equal(value, least), "an integer is out of range");
-    return static_cast<Integer>(value);
-}
-
-double finite_of(const Json& json) {
-    require(json.is_number(), "a number is expected");
-    const auto value = json.get<double>();
-    require(std::isfinite(value), "a number is not finite");
-    return value;
-}
-
-bool boolean_of(const Json& json) {
-    require(json.is_boolean(), "a boolean is expected");
-    return json.get<bool>();
-}
-
-const Json& array_of(const Json& json, std::size_t least, std::size_t most) {
-    require(json.is_array() && json.size() >= least && json.size() <= most, "an array of another size is expected");
-    return json;
 }
 
 std::map<std::string, std::string> text_map_of(const Json& json) {
@@ -244,17 +183,55 @@ std::vector<Check> parse_checks(const Json& json) {
     return checks;
 }
 
+Failure failure_of(const Json& error_class, const Json& number, const Json& message, std::size_t limit) {
+    const auto known = error_class_from_text(text_of(error_class, max_metric_name));
+    require(known.has_value(), "unknown error class");
+    return {*known, integer_of<int>(number, std::numeric_limits<int>::min(), std::numeric_limits<int>::max()),
+            printable_of(message, limit)};
+}
+
 Failure parse_failure(const Json& json) {
     Fields fields(json);
-    Failure failure;
-    const auto error_class = error_class_from_text(text_of(fields.get("class"), max_metric_name));
-    require(error_class.has_value(), "unknown error class");
-    failure.error_class = *error_class;
-    failure.number =
-        integer_of<int>(fields.get("number"), std::numeric_limits<int>::min(), std::numeric_limits<int>::max());
-    failure.message = printable_of(fields.get("message"), max_text);
+    Failure failure = failure_of(fields.get("class"), fields.get("number"), fields.get("message"), max_text);
     fields.done();
     return failure;
+}
+
+double duration_of(const Json& json) {
+    const double duration = finite_of(json);
+    require(duration >= 0, "a duration is negative");
+    return duration;
+}
+
+std::uint64_t count_of(const Json& json) {
+    return integer_of<std::uint64_t>(json, 0, std::numeric_limits<std::uint64_t>::max());
+}
+
+std::vector<GroupStatus> parse_groups(const Json& json) {
+    std::vector<GroupStatus> groups;
+    std::set<std::string> seen;
+    for (const auto& element : array_of(json, 0, max_group_statuses)) {
+        array_of(element, 4, 7);
+        GroupStatus& group = groups.emplace_back();
+        group.name = printable_of(element[0], max_metric_name);
+        require(!group.name.empty() && seen.insert(group.name).second, "a group has no name, or is given twice");
+        const auto state = group_state_from_text(text_of(element[1], max_metric_name));
+        require(state.has_value(), "unknown state of a group");
+        group.state = *state;
+        group.duration_ms = duration_of(element[2]);
+        group.rows = count_of(element[3]);
+        require(element.size() == (has_failure(group.state) ? 7 : 4), "state and error of a group disagree");
+        if (element.size() == 7) group.failure = failure_of(element[4], element[5], element[6], max_group_message);
+    }
+    return groups;
+}
+
+JobKind parse_kind(const Json& json) {
+    const auto text = text_of(json, max_metric_name);
+    for (const auto kind : {JobKind::poll, JobKind::check, JobKind::probe}) {
+        if (text == to_text(kind)) return kind;
+    }
+    throw WireError("unknown kind of job");
 }
 
 Outcome parse_outcome(const Json& json) {
@@ -277,13 +254,17 @@ std::map<std::string, std::string> parse_facts(const Json& json) {
 
 Result parse_result(Fields& fields) {
     Result result;
-    result.job = integer_of<std::uint64_t>(fields.get("job"), 0, std::numeric_limits<std::uint64_t>::max());
+    result.job = count_of(fields.get("job"));
     result.outcome = parse_outcome(fields.get("outcome"));
     if (const Json* failure = fields.find("error")) result.failure = parse_failure(*failure);
     require(result.failure.has_value() == (result.outcome != Outcome::ok), "outcome and error disagree");
-    result.duration_ms = finite_of(fields.get("duration_ms"));
-    require(result.duration_ms >= 0, "a duration is negative");
+    result.duration_ms = duration_of(fields.get("duration_ms"));
     if (const Json* interval = fields.find("interval_ms")) result.interval_ms = finite_of(*interval);
+    if (const Json* login = fields.find("login_ms")) result.login_ms = duration_of(*login);
+    if (const Json* query = fields.find("query_ms")) result.query_ms = duration_of(*query);
+    if (const Json* bytes = fields.find("bytes")) result.bytes = count_of(*bytes);
+    if (const Json* round_trips = fields.find("round_trips")) result.round_trips = count_of(*round_trips);
+    if (const Json* groups = fields.find("groups")) result.groups = parse_groups(*groups);
     if (const Json* values = fields.find("values")) result.values = parse_values(*values);
     if (const Json* checks = fields.find("checks")) result.checks = parse_checks(*checks);
     if (const Json* facts = fields.find("facts")) result.facts = parse_facts(*facts);
@@ -306,9 +287,7 @@ Job parse_job(Fields& fields) {
     Job job;
     job.id = integer_of<std::uint64_t>(fields.get("job"), 0, std::numeric_limits<std::uint64_t>::max());
     if (const Json* kind = fields.find("kind")) {
-        const auto text = text_of(*kind, max_metric_name);
-        require(text == "poll" || text == "check", "unknown kind of job");
-        job.kind = text == "check" ? JobKind::check : JobKind::poll;
+        job.kind = parse_kind(*kind);
     }
     job.connector = text_of(fields.get("connector"), max_metric_name);
     if (const Json* target = fields.find("target")) job.target = text_of(*target, max_metric_name);
@@ -325,26 +304,29 @@ Job parse_job(Fields& fields) {
         job.options = Options(map.begin(), map.end());
     }
     if (const Json* metrics = fields.find("metrics")) {
-        for (const auto& element : array_of(*metrics, 0, max_values)) {
+        for (const auto& element : array_of(*metrics, 0, max_wanted)) {
             job.metrics.push_back(text_of(element, max_metric_name));
+        }
+    }
+    if (const Json* groups = fields.find("groups")) {
+        job.groups.emplace();
+        for (const auto& element : array_of(*groups, 0, max_groups)) {
+            job.groups->push_back(text_of(element, max_metric_name));
         }
     }
     fields.done();
     return job;
 }
 
-Json parse_line(std::string_view line, std::size_t limit) {
-    require(line.size() <= limit, "a line is too long");
-    // Depth is bounded by the callback: no field of the protocol nests deeper than this.
-    const auto shallow = [](int depth, Json::parse_event_t, Json&) {
-        require(depth <= 8, "nested too deep");
-        return true;
-    };
-    try {
-        return Json::parse(line.begin(), line.end(), shallow);
-    } catch (const Json::exception&) {
-        throw WireError("not JSON");
-    }
+Define parse_define(Fields& fields, const Json& connector) {
+    Define define;
+    define.connector = text_of(connector, max_metric_name);
+    define.groups = integer_of<std::size_t>(fields.get("groups"), 0, max_groups);
+    if (const Json* reset = fields.find("reset")) define.reset = boolean_of(*reset);
+    if (const Json* group = fields.find("group")) define.group = metric_group_of(*group);
+    require(define.group.has_value() == (define.groups > 0), "a definition has no group");
+    fields.done();
+    return define;
 }
 
 // Wipes the password of a job, also of one that breaks a rule.
@@ -369,7 +351,7 @@ class PasswordWiper {
 
 std::string encode(const Job& job) {
     Json json{{"job", job.id},
-              {"kind", job.kind == JobKind::check ? "check" : "poll"},
+              {"kind", to_text(job.kind)},
               {"connector", job.connector},
               {"target", job.target},
               {"deadline_ms", job.deadline.count()},
@@ -379,6 +361,7 @@ std::string encode(const Job& job) {
               {"username", job.username},
               {"options", job.options},
               {"metrics", job.metrics}};
+    if (job.groups) json["groups"] = *job.groups;
     if (!job.password.empty()) json["password"] = job.password.reveal();
     const PasswordWiper wiper(json);
     std::string line = dump(json);
@@ -389,12 +372,24 @@ std::string encode(const Forget& forget) {
     return dump({{"forget", forget.target}});
 }
 
+std::string encode(const Define& define) {
+    Json json{{"define", define.connector}, {"groups", define.groups}};
+    if (define.reset) json["reset"] = true;
+    if (define.group) json["group"] = json_of(*define.group);
+    return dump(json);
+}
+
 std::string encode(const Result& result) {
     Json json{{"job", result.job},
               {"outcome", to_text(result.outcome)},
               {"duration_ms", std::isfinite(result.duration_ms) ? std::max(result.duration_ms, 0.0) : 0.0}};
     if (result.outcome != Outcome::ok) json["error"] = encode_failure(result.failure.value_or(Failure{}));
     if (const Json interval = number_or_null(result.interval_ms); !interval.is_null()) json["interval_ms"] = interval;
+    if (result.login_ms > 0 && std::isfinite(result.login_ms)) json["login_ms"] = result.login_ms;
+    if (result.query_ms > 0 && std::isfinite(result.query_ms)) json["query_ms"] = result.query_ms;
+    if (result.bytes > 0) json["bytes"] = result.bytes;
+    if (result.round_trips > 0) json["round_trips"] = result.round_trips;
+    if (!result.groups.empty()) json["groups"] = encode_groups(result.groups);
     if (!result.values.empty()) json["values"] = encode_values(result.values);
     if (!result.checks.empty()) json["checks"] = checks_of(result);
     if (!result.facts.empty()) json["facts"] = facts_of(result);
@@ -406,6 +401,18 @@ std::string encode(const Result& result) {
 
 std::string encode(const Hello& hello) {
     return dump({{"hello", "vitals_prober"}, {"version", hello.version}, {"sandbox_missing", hello.sandbox_missing}});
+}
+
+std::string_view to_text(GroupState state) noexcept {
+    const auto* found =
+        std::find_if(group_states.begin(), group_states.end(), [&](const auto& entry) { return entry.first == state; });
+    return found->second;
+}
+
+std::optional<GroupState> group_state_from_text(std::string_view text) noexcept {
+    const auto* found =
+        std::find_if(group_states.begin(), group_states.end(), [&](const auto& entry) { return entry.second == text; });
+    return found != group_states.end() ? std::optional(found->first) : std::nullopt;
 }
 
 std::string encode_checks(const Result& result) {
@@ -421,6 +428,7 @@ ProberCommand parse_command(std::string_view line) {
         fields.done();
         return command;
     }
+    if (const Json* connector = fields.find("define")) return parse_define(fields, *connector);
     return parse_job(fields);
 }
 

@@ -19,23 +19,27 @@
 #include <vector>
 
 #include "core/error_class.h"
+#include "core/metric_group.h"
 #include "core/secret.h"
 
 namespace vitals::core {
 
 // Limits of the protocol; both sides keep them.
-constexpr std::size_t max_job_line = 64 * 1024;
-constexpr std::size_t max_result_line = 256 * 1024;
-constexpr std::size_t max_values = 4000;
+constexpr std::size_t max_job_line = 160 * 1024;  // also of a definition
+constexpr std::size_t max_result_line = 1024 * 1024;
+constexpr std::size_t max_values = 20'000;
+constexpr std::size_t max_wanted = 4000;  // names of metrics and groups in a job
 constexpr std::size_t max_checks = 64;
 constexpr std::size_t max_options = 64;         // also facts
 constexpr std::size_t max_metric_name = 128;    // bytes
 constexpr std::size_t max_instance_name = 512;  // bytes
 constexpr std::size_t max_text = 1024;          // bytes: messages, details, remedies
+constexpr std::size_t max_group_message = 256;  // bytes
 
 enum class JobKind {
     poll,   // read the metrics
     check,  // test the connection step by step (vitals.test_connection)
+    probe,  // is somebody there? Without a login: ok or failed, no values
 };
 
 using Options = std::map<std::string, std::string, std::less<>>;
@@ -53,7 +57,9 @@ struct Job {
     std::string username;
     Secret password;
     Options options;                   // connector specific, for example "encrypt" -> "require"
-    std::vector<std::string> metrics;  // names wanted; empty means all
+    std::vector<std::string> metrics;  // names of metrics or groups that are wanted; empty means all
+    // The groups that are due in this cycle, by name, of which the wanted ones run; nothing: all of them.
+    std::optional<std::vector<std::string>> groups;
 };
 
 // Tells a prober that a target is gone or stopped: it closes the connection and forgets the predecessor sample.
@@ -61,7 +67,16 @@ struct Forget {
     std::string target;
 };
 
-using ProberCommand = std::variant<Job, Forget>;
+// Part of a new set of definitions of a connector: one group of `groups`. The set replaces the one before when its last
+// group has come; kept connections stay, and the samples of groups that did not change.
+struct Define {
+    std::string connector;
+    std::size_t groups = 0;
+    bool reset = false;                // the first of its set
+    std::optional<MetricGroup> group;  // nothing only in a set without groups
+};
+
+using ProberCommand = std::variant<Job, Forget, Define>;
 
 // One measured value. No value means: not known (first sample of a rate, restart, gap, no permission); never zero.
 struct Value {
@@ -90,12 +105,34 @@ enum class Outcome {
     failed,   // nothing was read; failure says why
 };
 
+enum class GroupState {
+    ok,
+    failed,
+    denied,   // no permission; not asked again for a while
+    yielded,  // gave way to the server's own work; not a fault
+    absent,   // there is no such group in this version or edition
+};
+
+// What came of one group that was due.
+struct GroupStatus {
+    std::string name;
+    GroupState state = GroupState::ok;
+    double duration_ms = 0;          // from the end of the group before, as its answer arrived
+    std::uint64_t rows = 0;          // also those beyond the group's limit
+    std::optional<Failure> failure;  // set for failed, denied and yielded alone
+};
+
 struct Result {
     std::uint64_t job = 0;
     Outcome outcome = Outcome::failed;
     std::optional<Failure> failure;            // set unless ok
     double duration_ms = 0;                    // wall time of the poll in the prober
     std::optional<double> interval_ms;         // what the rates were computed over, by the target's clock
+    double login_ms = 0;                       // name lookup, connection and login; 0: the connection was kept
+    double query_ms = 0;                       // all round trips of the queries
+    std::uint64_t bytes = 0;                   // sent and received
+    std::uint64_t round_trips = 0;             // of queries
+    std::vector<GroupStatus> groups;           // kind poll: each group that was due
     std::vector<Value> values;                 // kind poll
     std::vector<Check> checks;                 // kind check
     std::map<std::string, std::string> facts;  // about the target: "version", "edition", "encrypted", "clock_skew_ms" …
@@ -120,8 +157,13 @@ class WireError : public std::runtime_error {
 // own is left out: what is encoded here as a result always parses there.
 std::string encode(const Job& job);
 std::string encode(const Forget& forget);
+std::string encode(const Define& define);
 std::string encode(const Result& result);
 std::string encode(const Hello& hello);
+
+// The name on the wire and in SQL, for example "denied"; and the inverse, nothing for an unknown name.
+std::string_view to_text(GroupState state) noexcept;
+std::optional<GroupState> group_state_from_text(std::string_view text) noexcept;
 
 // The checks alone, as a JSON array of [check, ok, detail, remedy]: what vitals.test_connection unpacks.
 std::string encode_checks(const Result& result);

@@ -26,6 +26,14 @@ class Session {
 
     // Tests the connection step by step; the result carries checks instead of values.
     virtual core::Result check(const core::Job& job, const Deadline& deadline) = 0;
+
+    // Whether somebody is there at all, as cheaply as it can be known: ok or failed, no values. As it stands here it is
+    // for targets that cannot be away.
+    virtual core::Result probe(const core::Job& /*job*/, const Deadline& /*deadline*/) {
+        core::Result result;
+        result.outcome = core::Outcome::ok;
+        return result;
+    }
 };
 
 class Connector {
@@ -37,6 +45,10 @@ class Connector {
 
     [[nodiscard]] virtual std::string_view name() const noexcept = 0;
     [[nodiscard]] virtual std::unique_ptr<Session> open_session() const = 0;
+
+    // What its sessions collect from now on. May be called while they run. Ignored where metrics are not defined by
+    // data.
+    virtual void define(std::shared_ptr<const core::MetricGroups> /*groups*/) {}
 };
 
 }  // namespace vitals::prober

@@ -18,6 +18,12 @@ void ConnectorSet::add(std::unique_ptr<Connector> connector) {
     connectors_.push_back(std::move(connector));
 }
 
+void ConnectorSet::define(std::string_view name, std::shared_ptr<const core::MetricGroups> groups) {
+    for (const auto& connector : connectors_) {
+        if (connector->name() == name) connector->define(groups);
+    }
+}
+
 const Connector* ConnectorSet::find(std::string_view name) const noexcept {
     for (const auto& connector : connectors_) {
         if (connector->name() == name) return connector.get();

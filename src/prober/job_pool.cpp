@@ -22,6 +22,18 @@ core::Result failed(core::ErrorClass error_class, std::string message) {
     return result;
 }
 
+core::Result run_job(Session& session, const core::Job& job, const Deadline& deadline) {
+    switch (job.kind) {
+        case core::JobKind::check:
+            return session.check(job, deadline);
+        case core::JobKind::probe:
+            return session.probe(job, deadline);
+        case core::JobKind::poll:
+            break;
+    }
+    return session.poll(job, deadline);
+}
+
 // An eventfd and not a condition variable: the reader waits for it together with its sockets.
 int make_event() {
     const int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -169,8 +181,7 @@ core::Result JobPool::execute(const Work& work, std::unique_ptr<Session>& sessio
         try {
             if (session == nullptr || connector != wanted) session = wanted->open_session();
             connector = wanted;
-            result = work.job.kind == core::JobKind::check ? session->check(work.job, work.deadline)
-                                                           : session->poll(work.job, work.deadline);
+            result = run_job(*session, work.job, work.deadline);
         } catch (const std::bad_alloc&) {
             // What the process does when it is out of memory, also where no operator new was asked.
             if (const auto handler = std::get_new_handler()) handler();

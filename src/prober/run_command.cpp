@@ -73,7 +73,7 @@ void run_serve(const ServeCommand& command) {
     if (from_collector) settle_as_child(command.fd);
     apply_limits(command.memory_limit);
     const FreetdsProcess freetds;
-    const ConnectorSet connectors = ConnectorSet::standard(command.allow_local);
+    ConnectorSet connectors = ConnectorSet::standard(command.allow_local);
     if (from_collector && !built_with_sanitizer) let_go_of_standard_error();
     SandboxSettings sandbox{.allow_local = command.allow_local, .ca_paths = {}};
     if (!command.ca_directory.empty()) sandbox.ca_paths.push_back(command.ca_directory);

@@ -16,6 +16,7 @@
 #include <utility>
 #include <variant>
 
+#include "prober/definition_intake.h"
 #include "prober/exit_code.h"
 #include "prober/job_pool.h"
 #include "prober/job_stream.h"
@@ -40,8 +41,9 @@ sigset_t termination() {
 
 class Server {
   public:
-    Server(const ServeSettings& settings, const ConnectorSet& connectors, ReportWriter& writer)
+    Server(const ServeSettings& settings, ConnectorSet& connectors, ReportWriter& writer)
         : settings_(settings),
+          connectors_(connectors),
           stream_(settings.input_fd),
           pool_(connectors, {.threads = settings.threads},
                 [&writer](const core::Result& result) { writer.write(result); }) {
@@ -109,11 +111,7 @@ class Server {
         try {
             core::ProberCommand command = core::parse_command(line);
             core::wipe_text(line);
-            if (auto* job = std::get_if<core::Job>(&command)) {
-                pool_.submit(std::move(*job));
-            } else {
-                pool_.forget(std::get<core::Forget>(command).target);
-            }
+            take_command(std::move(command));
         } catch (const core::WireError& error) {
             core::wipe_text(line);
             return complain(error.what(), from_collector());
@@ -122,8 +120,19 @@ class Server {
         return std::nullopt;
     }
 
+    void take_command(core::ProberCommand&& command) {
+        if (auto* job = std::get_if<core::Job>(&command)) {
+            pool_.submit(std::move(*job));
+        } else if (auto* define = std::get_if<core::Define>(&command)) {
+            const std::string connector = define->connector;
+            if (auto groups = definitions_.take(std::move(*define))) connectors_.define(connector, std::move(groups));
+        } else {
+            pool_.forget(std::get<core::Forget>(command).target);
+        }
+    }
+
     std::optional<int> complain(const char* reason, bool final) {
-        fmt::print(stderr, "vitals_prober: not a job line: {}\n", reason);
+        fmt::print(stderr, "vitals_prober: not a line of the protocol: {}\n", reason);
         if (final) return exit_usage;
         return std::nullopt;
     }
@@ -157,6 +166,8 @@ class Server {
     }
 
     ServeSettings settings_;
+    ConnectorSet& connectors_;
+    DefinitionIntake definitions_;
     JobStream stream_;
     JobPool pool_;
     int signal_fd_ = -1;
@@ -178,7 +189,7 @@ void prepare_signals(ServeSettings::Peer peer) {
     if (peer == ServeSettings::Peer::collector) sigaction(SIGINT, &ignore, nullptr);
 }
 
-void serve(const ServeSettings& settings, const ConnectorSet& connectors, const core::Hello& hello) {
+void serve(const ServeSettings& settings, ConnectorSet& connectors, const core::Hello& hello) {
     ReportWriter writer(settings.output_fd);
     writer.write(hello);
     Server server(settings, connectors, writer);

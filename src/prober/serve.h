@@ -30,6 +30,6 @@ struct ServeSettings {
 void prepare_signals(ServeSettings::Peer peer);
 
 // Ends the process: threads may be stuck in their peers, so there is no way back from here.
-[[noreturn]] void serve(const ServeSettings& settings, const ConnectorSet& connectors, const core::Hello& hello);
+[[noreturn]] void serve(const ServeSettings& settings, ConnectorSet& connectors, const core::Hello& hello);
 
 }  // namespace vitals::prober

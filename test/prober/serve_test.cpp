@@ -384,7 +384,7 @@ TEST_F(ServeByHand, TellsAboutABadLineAndGoesOn) {
     EXPECT_EQ(prober.read_result().job, 3U);
     const auto output = prober.finish();
     EXPECT_EQ(output.exit_code, exit_ok);
-    EXPECT_EQ(output.err, "vitals_prober: not a job line: not JSON\n");
+    EXPECT_EQ(output.err, "vitals_prober: not a line of the protocol: not JSON\n");
 }
 
 TEST_F(ServeByHand, FinishesAtTheEndOfInputWhatIsInFlight) {

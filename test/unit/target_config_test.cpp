@@ -41,9 +41,9 @@ TEST(TargetConfig, WhatAProberWouldRefuseIsLeftOut) {
     nlohmann::json metrics = nlohmann::json::array({"cpu_percent", std::string(max_metric_name + 1, 'm')});
     EXPECT_EQ(metrics_from_json(metrics.dump()), std::vector<std::string>{"cpu_percent"});
     metrics = nlohmann::json::array();
-    for (std::size_t i = 0; i < 2 * max_values; ++i)
+    for (std::size_t i = 0; i < 2 * max_wanted; ++i)
         metrics.push_back("m" + std::to_string(i));
-    EXPECT_EQ(metrics_from_json(metrics.dump()).size(), max_values);
+    EXPECT_EQ(metrics_from_json(metrics.dump()).size(), max_wanted);
 }
 
 }  // namespace

@@ -49,6 +49,53 @@ TEST(Wire, JobRoundTrip) {
     EXPECT_EQ(job.metrics, std::vector<std::string>{"cpu_percent"});
 }
 
+TEST(Wire, GroupsOfAJob) {
+    EXPECT_FALSE(std::get<Job>(parse_command(encode(sample_job()))).groups) << "nothing is not an empty list";
+    Job job = sample_job();
+    job.kind = JobKind::probe;
+    job.groups = {"waits", "files"};
+    const auto command = parse_command(encode(job));
+    EXPECT_EQ(std::get<Job>(command).kind, JobKind::probe);
+    EXPECT_EQ(std::get<Job>(command).groups, (std::vector<std::string>{"waits", "files"}));
+    job.groups = std::vector<std::string>{};
+    EXPECT_TRUE(std::get<Job>(parse_command(encode(job))).groups->empty());
+    EXPECT_THROW(parse_command(R"({"job":1,"connector":"local","kind":"guess"})"), WireError);
+}
+
+TEST(Wire, DefineRoundTrip) {
+    const std::string line =
+        R"({"define":"mssql","group":{"metrics":[{"name":"m","source":"a"}],"name":"g","variants":[{"sql":"SELECT 1"}]},)"
+        R"("groups":2,"reset":true})";
+    const auto command = parse_command(line);
+    const auto& define = std::get<Define>(command);
+    EXPECT_EQ(define.connector, "mssql");
+    EXPECT_EQ(define.groups, 2U);
+    EXPECT_TRUE(define.reset);
+    EXPECT_EQ(define.group->metrics[0].source, "a");
+    EXPECT_EQ(encode(define), line);
+    const auto none = parse_command(R"({"define":"mssql","groups":0,"reset":true})");
+    EXPECT_FALSE(std::get<Define>(none).group);
+    EXPECT_THROW(parse_command(R"({"define":"mssql","groups":1})"), WireError);
+    EXPECT_THROW(parse_command(R"({"define":"mssql","groups":201})"), WireError);
+    EXPECT_THROW(parse_command(R"({"define":"mssql","groups":1,"group":{"name":"g"}})"), WireError);
+}
+
+TEST(Wire, TheLargestDefinitionFitsALine) {
+    MetricGroup group;
+    group.name = "g";
+    group.metrics.resize(1);
+    group.metrics[0].name = "m";
+    group.metrics[0].source = "a";
+    group.variants = {{0, {}, std::string(max_group_sql, '"')}};
+    while (encode_metric_group(group).size() + 2 * max_group_sql < max_group_line)
+        group.variants.push_back(group.variants.front());
+    group.variants.push_back({0, {}, std::string((max_group_line - encode_metric_group(group).size() - 20) / 2, '"')});
+    ASSERT_LE(encode_metric_group(group).size(), max_group_line);
+    const std::string line = encode(Define{"mssql", max_groups, true, group});
+    EXPECT_LE(line.size(), max_job_line);
+    EXPECT_EQ(*std::get<Define>(parse_command(line)).group, group);
+}
+
 TEST(Wire, ForgetRoundTrip) {
     const auto command = parse_command(encode(Forget{"abc"}));
     EXPECT_EQ(std::get<Forget>(command).target, "abc");
@@ -66,6 +113,34 @@ TEST(Wire, ResultRoundTrip) {
     EXPECT_FALSE(result.values[2].value);
     EXPECT_DOUBLE_EQ(*result.interval_ms, 60000);
     EXPECT_EQ(result.facts.at("version"), "16.0");
+}
+
+TEST(Wire, GroupsOfAResult) {
+    Result result = sample_result();
+    result.login_ms = 41.5;
+    result.query_ms = 7.25;
+    result.bytes = 12'345;
+    result.round_trips = 2;
+    result.groups = {{"waits", GroupState::ok, 1.5, 97, std::nullopt},
+                     {"files", GroupState::denied, 0, 0, Failure{ErrorClass::permission, 300, "denied\n"}},
+                     {"agent", GroupState::absent, 0, 0, std::nullopt},
+                     {"waits", GroupState::ok, 9, 9, std::nullopt}};
+    const auto report = parse_report(encode(result));
+    const auto& parsed = std::get<Result>(report);
+    EXPECT_DOUBLE_EQ(parsed.login_ms, 41.5);
+    EXPECT_DOUBLE_EQ(parsed.query_ms, 7.25);
+    EXPECT_EQ(parsed.bytes, 12'345U);
+    EXPECT_EQ(parsed.round_trips, 2U);
+    ASSERT_EQ(parsed.groups.size(), 3U) << "the first of a name stays";
+    EXPECT_EQ(parsed.groups[0].name, "waits");
+    EXPECT_EQ(parsed.groups[0].state, GroupState::ok);
+    EXPECT_DOUBLE_EQ(parsed.groups[0].duration_ms, 1.5);
+    EXPECT_EQ(parsed.groups[0].rows, 97U);
+    EXPECT_FALSE(parsed.groups[0].failure);
+    EXPECT_EQ(parsed.groups[1].failure->error_class, ErrorClass::permission);
+    EXPECT_EQ(parsed.groups[1].failure->number, 300);
+    EXPECT_EQ(parsed.groups[1].failure->message, "denied ");
+    EXPECT_EQ(parsed.groups[2].state, GroupState::absent);
 }
 
 TEST(Wire, ChecksRoundTrip) {
@@ -118,6 +193,18 @@ INSTANTIATE_TEST_SUITE_P(
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":-1}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1e999}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"tenant\":\"other\"}",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"login_ms":-1})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"bytes":-1})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"round_trips":0.5})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","fine",1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["","ok",1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",-1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1],["g","ok",1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1,"login",1,"x"]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,"odd",1,"x"]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,"login",1,"x\u0007"]]})",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":{}}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\"]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"\",1]]}",
@@ -169,6 +256,9 @@ TEST(Wire, NamesThatBecomeTheSameKeepTheFirstValue) {
 
 TEST(Wire, WhatExceedsTheLineIsLeftOut) {
     Result result = sample_result();
+    for (std::size_t i = 0; i < max_groups; ++i)
+        result.groups.push_back({std::to_string(i) + std::string(max_metric_name, '"'), GroupState::failed, 1e-300, 1,
+                                 Failure{ErrorClass::internal, -2'000'000'000, std::string(max_text, '"')}});
     for (std::size_t i = 0; i < max_values; ++i)
         result.values.push_back({std::string(max_metric_name, '"'), std::to_string(i) + std::string(500, '"'), 1.0});
     for (std::size_t i = 0; i < 2 * max_checks; ++i)

@@ -1,0 +1,90 @@
+#include "core/json_fields.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace vitals::core {
+
+namespace {
+
+// What a server sent may not be UTF-8; the library's replacement on the way out decides what stands instead.
+std::string valid_utf8(std::string_view text) {
+    const bool ascii =
+        std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80U; });
+    if (ascii) return std::string(text);
+    return Json::parse(dump(Json(text))).get<std::string>();
+}
+
+}  // namespace
+
+std::string dump(const Json& json) {
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+bool is_control(char c) noexcept {
+    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
+}
+
+// NUL cannot be stored by PostgreSQL and line breaks have no place in a message: control characters become blanks.
+std::string clean(std::string_view text, std::size_t limit) {
+    std::string cleaned = valid_utf8(text.substr(0, limit));
+    if (cleaned.size() > limit || text.size() > limit) {
+        std::size_t cut = std::min(limit, cleaned.size());
+        while (cut > 0 && cut < cleaned.size() && (static_cast<unsigned char>(cleaned[cut]) & 0xC0U) == 0x80U)
+            --cut;
+        cleaned.resize(cut);
+    }
+    std::replace_if(cleaned.begin(), cleaned.end(), is_control, ' ');
+    return cleaned;
+}
+
+Json parse_line(std::string_view line, std::size_t limit) {
+    require(line.size() <= limit, "a line is too long");
+    // Depth is bounded by the callback: no field of the protocol nests deeper than this.
+    const auto shallow = [](int depth, Json::parse_event_t, Json&) {
+        require(depth <= 8, "nested too deep");
+        return true;
+    };
+    try {
+        return Json::parse(line.begin(), line.end(), shallow);
+    } catch (const Json::exception&) {
+        throw WireError("not JSON");
+    }
+}
+
+const std::string& checked_text(const Json& json, std::size_t limit) {
+    require(json.is_string(), "a text is expected");
+    const auto& text = json.get_ref<const std::string&>();
+    require(text.size() <= limit, "a text is too long");
+    require(text.find('\0') == std::string::npos, "a text contains NUL");
+    return text;
+}
+
+std::string text_of(const Json& json, std::size_t limit) {
+    return checked_text(json, limit);
+}
+
+std::string printable_of(const Json& json, std::size_t limit) {
+    std::string text = text_of(json, limit);
+    require(std::none_of(text.begin(), text.end(), is_control), "a text contains control characters");
+    return text;
+}
+
+double finite_of(const Json& json) {
+    require(json.is_number(), "a number is expected");
+    const auto value = json.get<double>();
+    require(std::isfinite(value), "a number is not finite");
+    return value;
+}
+
+bool boolean_of(const Json& json) {
+    require(json.is_boolean(), "a boolean is expected");
+    return json.get<bool>();
+}
+
+const Json& array_of(const Json& json, std::size_t least, std::size_t most) {
+    require(json.is_array() && json.size() >= least && json.size() <= most, "an array of another size is expected");
+    return json;
+}
+
+}  // namespace vitals::core
