@@ -4,6 +4,7 @@
 # Pure C++20: no server header, no socket. Linked into the module and into the prober.
 CORE_SOURCES += src/core/error_class.cpp
 CORE_SOURCES += src/core/fair_share.cpp
+CORE_SOURCES += src/core/group_history.cpp
 CORE_SOURCES += src/core/json_fields.cpp
 CORE_SOURCES += src/core/lag_window.cpp
 CORE_SOURCES += src/core/line_buffer.cpp
@@ -17,6 +18,7 @@ CORE_SOURCES += src/core/time_text.cpp
 CORE_SOURCES += src/core/wire.cpp
 
 UNIT_TEST_SOURCES += test/unit/fleet_test.cpp
+UNIT_TEST_SOURCES += test/unit/group_history_test.cpp
 UNIT_TEST_SOURCES += test/unit/lag_window_test.cpp
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
 UNIT_TEST_SOURCES += test/unit/metric_group_test.cpp
@@ -35,6 +37,7 @@ PG_SOURCES += src/pg/wait_set.cpp
 
 SQL_PARTS += sql/00_schema.sql
 SQL_PARTS += sql/10_catalogue.sql
+SQL_PARTS += sql/16_collector_metrics.sql
 SQL_PARTS += sql/20_tenants.sql
 SQL_PARTS += sql/22_tenant_relations.sql
 SQL_PARTS += sql/24_partitions.sql
@@ -58,11 +61,13 @@ EXTENSION_SOURCES += src/extension/collector.cpp
 EXTENSION_SOURCES += src/extension/collector_report.cpp
 EXTENSION_SOURCES += src/extension/database_slots.cpp
 EXTENSION_SOURCES += src/extension/ddl_hook.cpp
+EXTENSION_SOURCES += src/extension/definitions.cpp
 EXTENSION_SOURCES += src/extension/figure_functions.cpp
 EXTENSION_SOURCES += src/extension/fleet.cpp
 EXTENSION_SOURCES += src/extension/installation.cpp
 EXTENSION_SOURCES += src/extension/launcher.cpp
 EXTENSION_SOURCES += src/extension/module.cpp
+EXTENSION_SOURCES += src/extension/own_metrics.cpp
 EXTENSION_SOURCES += src/extension/prober_process.cpp
 EXTENSION_SOURCES += src/extension/prober_supervisor.cpp
 EXTENSION_SOURCES += src/extension/requests.cpp

@@ -312,7 +312,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = 'permission denied for connector',
-            DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
+            DETAIL = format('Connector "%s" shows what is not the tenant''s own; only a superuser may add it.', connector);
     END IF;
     IF password IS NOT NULL AND username IS NULL THEN
         RAISE EXCEPTION USING
@@ -321,6 +321,10 @@ BEGIN
             HINT = 'Give both, or neither and call vitals.set_credential(server, username, password) later.';
     END IF;
 
+    -- The usual metrics are those of servers, and this is none.
+    IF connector = 'collector' THEN
+        metrics := coalesce(metrics, '{*}');
+    END IF;
     PERFORM vitals.insert_server(new_id, name, host, coalesce(port, kind.default_port), connector, username, password,
                                  options, metrics);
     IF kind.needs_superuser THEN
@@ -330,7 +334,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count, and all of connector collector. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,

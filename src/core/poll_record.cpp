@@ -75,6 +75,26 @@ void put(Json& json, const char* name, const std::optional<double>& value) {
     if (value) json[name] = *value;
 }
 
+Json to_json(const GroupOutcome& group) {
+    const GroupStatus& status = group.status;
+    Json json{{"state", to_text(status.state)}, {"ms", status.duration_ms}, {"rows", status.rows}, {"at", group.at}};
+    if (!group.ok_at.empty()) json["ok_at"] = group.ok_at;
+    if (status.failure) {
+        json["class"] = to_text(status.failure->error_class);
+        json["number"] = status.failure->number;
+        json["message"] = status.failure->message;
+    }
+    return json;
+}
+
+void put_cost(Json& json, const PollRecord::Cost& cost) {
+    json["login_ms"] = cost.login_ms;
+    json["query_ms"] = cost.query_ms;
+    json["bytes"] = cost.bytes;
+    json["rows"] = cost.rows;
+    json["round_trips"] = cost.round_trips;
+}
+
 Json to_json(const PollRecord& record, Sets& sets) {
     Json json{{"server_id", record.server_id},
               {"collected_at", record.collected_at},
@@ -92,6 +112,9 @@ Json to_json(const PollRecord& record, Sets& sets) {
                          {"number", record.failure->number},
                          {"message", record.failure->message}};
     }
+    if (record.cost) put_cost(json, *record.cost);
+    for (const auto& group : record.groups)
+        json["groups"][group.status.name] = to_json(group);
     if (!record.facts.empty()) json["facts"] = record.facts;
     if (!record.values.empty()) {
         const auto values = in_order(record.values);

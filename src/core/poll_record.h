@@ -7,11 +7,13 @@
 // left out where nothing was read.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/group_history.h"
 #include "core/target_status.h"
 #include "core/wire.h"
 
@@ -31,6 +33,16 @@ struct PollRecord {
     std::optional<double> duration_ms;
     std::optional<double> interval_ms;
     std::optional<Failure> failure;
+    // What it cost; nothing where there was no poll, or the connector does not say.
+    struct Cost {
+        double login_ms = 0;
+        double query_ms = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t rows = 0;
+        std::uint64_t round_trips = 0;
+    };
+    std::optional<Cost> cost;
+    std::vector<GroupOutcome> groups;  // empty unless they are to be written
     std::vector<Value> values;
     std::map<std::string, std::string> facts;
 };

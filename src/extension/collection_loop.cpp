@@ -44,6 +44,8 @@ constexpr auto least_last_storing = 500ms;
 // However many sessions ask, polls have their turn in between.
 constexpr int most_requests_a_turn = 4;
 
+constexpr auto definitions_gap = 500ms;
+
 constexpr auto least_reload_gap = 100ms;
 constexpr auto most_reload_gap = 500ms;
 
@@ -54,7 +56,9 @@ class CollectionLoop {
           context_{.keys = keys_,
                    .figures = figures_,
                    .places = core::Places::of(static_cast<std::size_t>(setting_concurrency())),
-                   .lags = core::LagWindow()} {
+                   .lags = core::LagWindow(),
+                   .builtin = std::make_shared<const Definitions>(),
+                   .probers = {}} {
         publish_figures(figures_);
     }
     ~CollectionLoop() { withdraw_report(); }
@@ -79,6 +83,7 @@ class CollectionLoop {
     void store_and_wait();
     void reload_if_due();
     void reload(Time now);
+    void read_definitions(Time now);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
     void dispatch();
@@ -104,6 +109,9 @@ class CollectionLoop {
     Time next_memory_{};
     bool more_requests_ = false;
     std::optional<Time> end_at_;
+    std::optional<std::uint64_t> definitions_of_;  // the generation of the configuration that they were read in
+    Time next_definitions_{};
+    std::string definitions_problem_;
     std::set<std::string> noted_;
 };
 
@@ -123,11 +131,13 @@ void CollectionLoop::reload(Time now) {
     // Remembered before reading, so that a change during it is read next time.
     generation_ = configuration_generation();
     next_reload_ = now + setting_reload_interval();
+    if (definitions_of_ != generation_ && next_definitions_ > now) next_reload_ = std::min(next_reload_, next_definitions_);
     pg::call([] {
         SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
     });
 
+    read_definitions(now);
     auto tenants = read_tenants();
     if (!tenants) {
         next_reload_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());
@@ -146,6 +156,29 @@ void CollectionLoop::reload(Time now) {
         share_.forget(entry.first);
         return true;
     });
+}
+
+// They change with the extension, and with the waits that somebody classifies: less often than tenants' configurations.
+void CollectionLoop::read_definitions(Time now) {
+    if (definitions_of_ == generation_ || now < next_definitions_) return;
+    const auto before = definitions_of_;
+    definitions_of_ = generation_;
+    next_definitions_ = now + definitions_gap;
+    try {
+        auto definitions = load_builtin_definitions();
+        // The same lines for the same groups.
+        if (definitions->lines != context_.builtin->lines) context_.builtin = std::move(definitions);
+        if (!definitions_problem_.empty()) pg::write_log(pg::LogLevel::log, "definitions can be read again");
+        definitions_problem_.clear();
+    } catch (const std::exception& error) {
+        if (extension_has_changed()) throw;
+        definitions_of_ = before;
+        if (end_requested() || definitions_problem_ == error.what()) return;
+        definitions_problem_ = error.what();
+        const std::string problem = "could not read the definitions of metric groups: " + definitions_problem_;
+        pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with those that were read before.");
+        publish_error(problem);
+    }
 }
 
 void CollectionLoop::serve_requests() {
@@ -191,7 +224,7 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
         if (extension_has_changed()) throw;
         problem = std::string("could not read the tenants: ") + error.what();
     }
-    if (problem != read_problem_) {
+    if (problem != read_problem_ && !end_requested()) {
         pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with what was read before.");
         publish_error(problem);
         read_problem_ = problem;
@@ -242,6 +275,7 @@ void CollectionLoop::publish() {
     figures_.lag_p50_ms = lags ? lags->p50_ms : -1;
     figures_.lag_p99_ms = lags ? lags->p99_ms : -1;
     std::vector<ProberFigures> probers;
+    context_.probers.clear();
     for (const auto& [key, tenant] : tenants_) {
         const auto& schedule = tenant->schedule();
         figures_.targets += static_cast<int>(schedule.size());
@@ -250,7 +284,9 @@ void CollectionLoop::publish() {
         figures_.overdue += static_cast<int>(schedule.waiting(now, overdue_after));
         if (with_memory) tenant->prober().measure_memory();
         const auto prober = tenant->prober_figures();
-        if (prober.started_at != 0 || prober.last_exit_at != 0) probers.push_back(prober);
+        if (prober.started_at == 0 && prober.last_exit_at == 0) continue;
+        probers.push_back(prober);
+        context_.probers.push_back({tenant->tenant().name, prober});
     }
     publish_figures(figures_);
     if (publish_probers(probers) > 0 && noted_.insert("max_probers").second) {

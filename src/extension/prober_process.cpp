@@ -137,8 +137,8 @@ ProberProcess::~ProberProcess() {
     if (fd_ >= 0) close(fd_);
 }
 
-std::int64_t ProberProcess::resident_bytes() const {
-    std::ifstream file("/proc/" + std::to_string(pid_) + "/statm");
+std::int64_t resident_bytes_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
     std::int64_t whole = 0;
     std::int64_t resident = 0;
     if (!(file >> whole >> resident)) return 0;

@@ -25,6 +25,9 @@ struct ProberSettings {
     std::string ca_directory;  // empty: the system's own alone
 };
 
+// Memory that a process has; 0 if that cannot be read.
+std::int64_t resident_bytes_of(pid_t pid);
+
 class ProberProcess {
   public:
     // Forks and executes the program. Throws std::system_error if that is impossible; a program that cannot be executed
@@ -37,8 +40,6 @@ class ProberProcess {
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
-    // Memory that it has; 0 if that cannot be read.
-    [[nodiscard]] std::int64_t resident_bytes() const;
 
     // Queues a line and sends what the socket takes. False once the prober does not read any more: the stream is broken
     // or too much is waiting.

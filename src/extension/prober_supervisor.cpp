@@ -54,9 +54,30 @@ bool ProberSupervisor::start(Time now) {
         return false;
     }
     started_ = now;
+    send_definitions();
     figures_.pid = process_->pid();
     figures_.started_at = std::chrono::system_clock::now();
     return true;
+}
+
+void ProberSupervisor::define(SharedDefinitions definitions) {
+    if (definitions == definitions_) return;
+    const SharedDefinitions before = std::exchange(definitions_, std::move(definitions));
+    if (!process_ || draining_) return;
+    if (before) {
+        for (const auto& [connector, groups] : before->of_connector) {
+            if (definitions_->of_connector.contains(connector)) continue;
+            process_->send(
+                core::encode(core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
+        }
+    }
+    send_definitions();
+}
+
+void ProberSupervisor::send_definitions() {
+    if (!definitions_) return;
+    for (const auto& line : definitions_->lines)
+        process_->send(line);
 }
 
 bool ProberSupervisor::submit(const core::Job& job, Time now) {
@@ -180,7 +201,7 @@ ProberSupervisor::Figures ProberSupervisor::figures() const {
 }
 
 void ProberSupervisor::measure_memory() {
-    figures_.resident_bytes = process_ ? process_->resident_bytes() : 0;
+    figures_.resident_bytes = process_ ? resident_bytes_of(process_->pid()) : 0;
 }
 
 std::vector<std::string> ProberSupervisor::take_sandbox_missing() {

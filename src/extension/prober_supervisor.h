@@ -14,6 +14,7 @@
 
 #include "core/backoff.h"
 #include "core/wire.h"
+#include "extension/definitions.h"
 #include "extension/prober_process.h"
 
 namespace vitals::ext {
@@ -36,6 +37,9 @@ class ProberSupervisor {
 
     // label: whose prober it is, for the log. settings: asked for at each start.
     ProberSupervisor(std::string label, std::function<ProberSettings()> settings);
+
+    // What probers are told about metric groups, from now on.
+    void define(SharedDefinitions definitions);
 
     // Whether a job can be submitted now: there is no back-off to wait for, and no older prober to drain first.
     [[nodiscard]] bool available(Time now) const;
@@ -74,6 +78,7 @@ class ProberSupervisor {
 
   private:
     bool start(Time now);
+    void send_definitions();
     // Reads one line; throws core::WireError when it is not what an honest prober would say.
     void on_line(const std::string& line, std::vector<FinishedJob>& finished);
     // The prober is gone or must go: reason for the log and for vitals.probers, or empty to use how it ended.
@@ -81,6 +86,7 @@ class ProberSupervisor {
 
     std::string label_;
     std::function<ProberSettings()> settings_;
+    SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
     std::unordered_map<std::uint64_t, Time> in_flight_;  // job → when it is overdue
     bool greeted_ = false;

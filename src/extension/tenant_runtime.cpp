@@ -36,6 +36,8 @@ constexpr auto lost_poll_delay = 500ms;
 constexpr std::size_t most_checks = 16;
 // A target whose poll got lost twice in a row is likely the one that brings the prober down.
 constexpr int most_lost_in_a_row = 2;
+// What a thread of a prober reserves (prober/sandbox/limits.cpp) and hardly uses: of the setting, nothing is taken for it.
+constexpr long thread_stack_bytes = 256L * 1024;
 // A probe is less than a poll. A connection attempt that got lost is repeated by the kernel after a second.
 constexpr auto least_probe_deadline = 2s;
 
@@ -57,10 +59,16 @@ ProberSettings prober_settings(bool allow_local) {
         throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
     return {.path = prober_path(),
             .threads = setting_concurrency(),
-            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
+            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024 +
+                                  setting_concurrency() * thread_stack_bytes,
             .grace = setting_shutdown_grace(),
             .allow_local = allow_local,
             .ca_directory = setting_ca_directory()};
+}
+
+bool has_local_server(const Tenant& tenant) {
+    return std::ranges::any_of(tenant.trusted_servers,
+                               [](const std::string& server) { return server.ends_with("/local"); });
 }
 
 double milliseconds_of(Clock::duration span) {
@@ -73,17 +81,23 @@ std::string describe(const core::Failure& failure) {
     return text;
 }
 
-void keep_wanted(std::vector<core::Value>& values, const std::vector<std::string>& wanted) {
-    if (wanted.empty()) return;
-    std::erase_if(values, [&](const core::Value& value) {
-        return std::find(wanted.begin(), wanted.end(), value.metric) == wanted.end();
-    });
-}
-
 std::chrono::milliseconds deadline_of(core::JobKind kind) {
     const auto whole = setting_collection_timeout();
     return kind == core::JobKind::probe ? std::min(std::max<std::chrono::milliseconds>(whole / 2, least_probe_deadline), whole)
                                         : whole;
+}
+
+// A connector that asks nobody, or does not say, costs nothing.
+std::optional<core::PollRecord::Cost> cost_of(const core::Result& result) {
+    if (result.round_trips == 0) return std::nullopt;
+    core::PollRecord::Cost cost{.login_ms = result.login_ms,
+                                .query_ms = result.query_ms,
+                                .bytes = result.bytes,
+                                .rows = 0,
+                                .round_trips = result.round_trips};
+    for (const auto& group : result.groups)
+        cost.rows += group.rows;
+    return cost;
 }
 
 core::Schedule::Ending ending_of(const core::TargetHealth& health, const std::optional<core::Failure>& failure,
@@ -99,22 +113,26 @@ core::Schedule::Ending ending_of(const core::TargetHealth& health, const std::op
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     : tenant_(std::move(tenant)),
       context_(context),
-      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }),
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(has_local_server(tenant_)); }),
       problems_(tenant_.key, tenant_.name),
       samples_(context.figures, problems_),
       next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
-    const bool local_before = !tenant_.trusted_servers.empty();
+    const bool local_before = has_local_server(tenant_);
     tenant.notify = tenant_.notify;
     tenant_ = std::move(tenant);
-    if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
+    if (local_before != has_local_server(tenant_)) prober_.renew();
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
     if (started < read_not_before_ || !upgraded(started)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
-        reconcile(load_targets(tenant_), now);
+        auto targets = load_targets(tenant_);
+        // Before the targets, which are polled with them.
+        read_own_groups();
+        define();
+        reconcile(std::move(targets), now);
         read_not_before_ = next_after_success(started);
         problems_.set(Problem::reading, "");
     } catch (const std::exception& error) {
@@ -122,6 +140,44 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
         problems_.set(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
+}
+
+// That they cannot be read keeps no server from being polled.
+void TenantRuntime::read_own_groups() {
+    try {
+        auto groups = load_own_groups(tenant_);
+        own_groups_changed_ = own_groups_changed_ || groups != own_groups_;
+        own_groups_ = std::move(groups);
+    } catch (const pg::ServerError& error) {
+        problems_.set(Problem::defining, std::string("could not read its metric groups: ") + error.what());
+    }
+}
+
+void TenantRuntime::define() {
+    if (!own_groups_changed_ && own_merged_from_ == context_.builtin) return;
+    std::string problem;
+    definitions_ = merge_definitions(context_.builtin, own_groups_, problem);
+    own_groups_changed_ = false;
+    own_merged_from_ = context_.builtin;
+    problems_.set(Problem::defining, problem);
+    prober_.define(definitions_);
+    wanted_.clear();
+    for (auto& [key, runtime] : targets_) {
+        runtime.wanted = wanted_of(runtime.target);
+        // What is new is not to wait for its turn.
+        runtime.cycle = 0;
+        runtime.groups.clear();
+    }
+}
+
+std::shared_ptr<const WantedMetrics> TenantRuntime::wanted_of(const Target& target) {
+    auto& wanted = wanted_[{target.connector, target.metrics}];
+    if (!wanted) {
+        const auto groups = definitions_->of_connector.find(target.connector);
+        wanted = std::make_shared<const WantedMetrics>(
+            groups == definitions_->of_connector.end() ? nullptr : &groups->second, target.metrics);
+    }
+    return wanted;
 }
 
 // Relations of another version are not touched but to bring them up to date.
@@ -187,6 +243,7 @@ void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
     TargetRuntime runtime{.target = std::move(target), .health = {}};
     runtime.health = runtime.target.stored_health;
     runtime.failure = runtime.target.stored_failure;
+    runtime.wanted = wanted_of(runtime.target);
     targets_.emplace(key, std::move(runtime));
 }
 
@@ -194,7 +251,15 @@ void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time n
     TargetRuntime& runtime = targets_.at(key);
     schedule_.put(key, target.server_id, target.interval, now);
     // Whoever mends a host name or a password wants to see whether that helped.
-    if (!target.connects_like(runtime.target)) schedule_.hurry(key, now, core::Lane::unproven);
+    if (!target.connects_like(runtime.target)) {
+        schedule_.hurry(key, now, core::Lane::unproven);
+        runtime.cycle = 0;
+    }
+    if (target.metrics != runtime.target.metrics) {
+        runtime.wanted = wanted_of(target);
+        runtime.cycle = 0;
+        runtime.groups.clear();
+    }
     runtime.target = std::move(target);
 }
 
@@ -233,19 +298,28 @@ void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
     }
     const auto kind = due.probe ? core::JobKind::probe : core::JobKind::poll;
     const auto id = ++context_.last_job;
-    FinishedJob failed{.id = id, .end = FinishedJob::End::answered, .result = {}};
+    FinishedJob at_once{.id = id, .end = FinishedJob::End::answered, .result = {}};
+    if (runtime.target.connector == own_connector) {
+        if (!runtime.own) runtime.own = std::make_unique<OwnMetrics>();
+        at_once.result = runtime.own->poll(context_.figures, context_.probers, now);
+        finish_job(std::move(job), std::move(at_once), now);
+        return;
+    }
     try {
         auto made = make_job(tenant_, runtime.target, kind, id, deadline_of(kind), context_.keys);
+        // Whoever asks for a poll wants to see everything.
+        if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
+            made.groups = runtime.wanted->due_groups(runtime.cycle);
         if (prober_.submit(made, now)) {
             jobs_.emplace(id, std::move(job));
             return;
         }
-        failed.end = FinishedJob::End::lost;
-        failed.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
+        at_once.end = FinishedJob::End::lost;
+        at_once.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
     } catch (const std::exception& error) {
-        failed.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
+        at_once.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
     }
-    finish_job(std::move(job), std::move(failed), now);
+    finish_job(std::move(job), std::move(at_once), now);
 }
 
 Target TenantRuntime::load_checked_target(const Request& request, Time now) {
@@ -283,6 +357,12 @@ void TenantRuntime::dispatch_check(const Request& request, Time now) {
     if (checks_.size() >= most_checks)
         throw RequestRefused("Too many tests of this tenant are running; try again in a moment.");
     const auto target = load_checked_target(request, now);
+    if (target.connector == own_connector) {
+        core::Result result;
+        result.checks.push_back({.check = "collector", .ok = true, .detail = "This database's own collector.", .remedy = ""});
+        answer_request(request, true, core::encode_checks(result));
+        return;
+    }
     if (!prober_.available(now)) throw RequestRefused("The prober is being restarted; try again in a moment.");
     const auto id = ++context_.last_job;
     // The session must hear of a timeout before it gives up itself.
@@ -400,7 +480,14 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     record.interval_ms = result.interval_ms;
     record.values = std::move(result.values);
     record.facts = std::move(result.facts);
-    keep_wanted(record.values, runtime.target.metrics);
+    runtime.wanted->keep_wanted(record.values);
+    if (record.collected) {
+        ++runtime.cycle;
+        record.cost = cost_of(result);
+    } else {
+        runtime.cycle = 0;
+    }
+    if (runtime.groups.update(result.groups, record.collected_at, now)) record.groups = runtime.groups.outcomes();
     if (before.status != runtime.health.status) log_change(runtime, before.status, record);
     samples_.add(std::move(record), std::move(job.requests), now);
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -10,12 +11,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/group_history.h"
 #include "core/lag_window.h"
 #include "core/poll_record.h"
 #include "core/schedule.h"
 #include "core/target_status.h"
 #include "extension/collector_report.h"
+#include "extension/definitions.h"
 #include "extension/fleet.h"
+#include "extension/own_metrics.h"
 #include "extension/patience.h"
 #include "extension/prober_supervisor.h"
 #include "extension/requests.h"
@@ -30,6 +34,8 @@ struct CollectorContext {
     CollectorFigures& figures;
     core::Places places;
     core::LagWindow lags;
+    SharedDefinitions builtin;          // groups of the extension; never null
+    std::vector<NamedProber> probers;   // as published last
     std::uint64_t last_job = 0;
 };
 
@@ -39,6 +45,9 @@ class TenantRuntime {
 
     // Reads the targets again and brings the schedule in line. Errors are remembered and logged, once per change.
     void reload(Tenant tenant, Time now);
+
+    // Brings the groups that its prober knows in line with those of the extension and the tenant's own.
+    void define();
 
     // Starts one poll or probe that is due and has a place. False: there is none.
     bool dispatch(Time now);
@@ -67,6 +76,10 @@ class TenantRuntime {
         Target target;
         core::TargetHealth health;
         std::optional<core::Failure> failure{};  // of the last poll or probe
+        std::shared_ptr<const WantedMetrics> wanted{};
+        std::uint64_t cycle = 0;                 // polls that read something; with the first, all groups run
+        core::GroupHistory groups{};
+        std::unique_ptr<OwnMetrics> own{};       // of connector "collector"
         int lost_in_a_row = 0;
         bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
         std::vector<Request> requests{};  // answered by the next poll that starts
@@ -95,6 +108,8 @@ class TenantRuntime {
     void finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now);
     void after_poll(core::Schedule::Key key, Time now);
     void finish_check(const Request& request, FinishedJob& finished);
+    void read_own_groups();
+    std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
     [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
     void record_passed_cycles(Time now);
@@ -111,6 +126,12 @@ class TenantRuntime {
     std::unordered_map<std::uint64_t, JobInFlight> jobs_;
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
+    std::vector<OwnGroup> own_groups_;
+    SharedDefinitions own_merged_from_;  // the groups of the extension that definitions_ was made with
+    bool own_groups_changed_ = true;
+    SharedDefinitions definitions_;
+    // By what is enabled: most targets of a tenant have the same.
+    std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
     TenantProblems problems_;
     SampleQueue samples_;
     bool loaded_ = false;  // the targets were read once
