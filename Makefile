@@ -127,9 +127,12 @@ $(PROBER): $(PROBER_OBJS) $(CORE_OBJS)
 	$(call say,LINK,$@)
 	$(CXX) $(PROBER_LDFLAGS) -o $@ $^ $(PROBER_LIBS)
 
-sql/pg_vitals--$(EXTVERSION).sql: $(SQL_PARTS) sources.mk
+# A line "@include FILE" of a part stands for the contents of sql/FILE.
+sql/pg_vitals--$(EXTVERSION).sql: $(SQL_PARTS) $(wildcard sql/*.json) sources.mk
 	$(call say,SQL,$@)
-	cat $(SQL_PARTS) > $@
+	awk '/^@include / { file = "sql/" $$2; while ((got = (getline line < file)) > 0) print line; if (got < 0) exit 1; next } { print }' \
+	  $(SQL_PARTS) > $@.new
+	mv $@.new $@
 
 all: $(PROBER)
 

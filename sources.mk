@@ -37,6 +37,8 @@ PG_SOURCES += src/pg/wait_set.cpp
 
 SQL_PARTS += sql/00_schema.sql
 SQL_PARTS += sql/10_catalogue.sql
+SQL_PARTS += sql/12_metric_groups.sql
+SQL_PARTS += sql/14_wait_types.sql
 SQL_PARTS += sql/16_collector_metrics.sql
 SQL_PARTS += sql/20_tenants.sql
 SQL_PARTS += sql/22_tenant_relations.sql
@@ -44,6 +46,8 @@ SQL_PARTS += sql/24_partitions.sql
 SQL_PARTS += sql/26_tenant_admin.sql
 SQL_PARTS += sql/30_servers.sql
 SQL_PARTS += sql/32_change_servers.sql
+SQL_PARTS += sql/34_metric_groups.sql
+SQL_PARTS += sql/36_change_metric_groups.sql
 SQL_PARTS += sql/40_storage.sql
 SQL_PARTS += sql/45_metrics.sql
 SQL_PARTS += sql/50_views.sql

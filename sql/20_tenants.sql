@@ -116,7 +116,7 @@ AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
              drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
              find_tenant, check_tenant_access, check_tenant_owner, enable, disable, run_as, mark_tenant_schema, upgrade_tenant,
-             attach_tenant, note_problem}'::name[]
+             attach_tenant, note_problem, classify_wait}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS
 'Names of the functions that are not granted to tenants: they act on tenants from outside.';
@@ -167,7 +167,7 @@ BEGIN
     END LOOP;
     FOR view_name IN
         SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
-        UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass)
+        UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass), ('vitals.metric_group_catalogue'::regclass)
     LOOP
         CONTINUE WHEN has_table_privilege('vitals_tenant', view_name, 'SELECT');
         EXECUTE format('GRANT SELECT ON %s TO vitals_tenant', view_name);

@@ -45,6 +45,7 @@ AS $$
 DECLARE
     names text[] := ARRAY(SELECT m.name FROM unnest(metrics) WITH ORDINALITY AS m (name, nr)
                           GROUP BY m.name ORDER BY min(m.nr));
+    known_names text[];
     unknown_metric text;
     known text;
 BEGIN
@@ -54,32 +55,32 @@ BEGIN
             MESSAGE = 'metric name must not be null';
     END IF;
     EXECUTE format(
-        $sql$SELECT m FROM unnest($1) AS m
-         WHERE m <> '*' AND NOT EXISTS (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1$sql$,
-        tenant.schema_name)
-        INTO unknown_metric USING names;
+        $sql$SELECT array_agg(k.name) FROM (SELECT t.name FROM %1$I.metric_types AS t
+             UNION SELECT g.name FROM vitals.metric_group_catalogue AS g
+             UNION SELECT g.name FROM %1$I.metric_groups AS g) AS k$sql$, tenant.schema_name)
+        INTO known_names;
+    SELECT m INTO unknown_metric FROM unnest(names) AS m WHERE m <> '*' AND m <> ALL (known_names) LIMIT 1;
     IF unknown_metric IS NOT NULL THEN
         -- Whoever writes "cpu" means one that contains it, whoever writes "cpu_precent" the one with the fewest differences.
-        EXECUTE format(
-            $sql$SELECT string_agg(n.name, ', ' ORDER BY n.nr)
-             FROM (SELECT t.name, row_number() OVER (
-                        ORDER BY $1 <> '' AND (strpos(t.name, lower($1)) > 0 OR strpos(lower($1), t.name) > 0) DESC,
-                                 vitals.name_distance(lower($1), t.name), t.name) AS nr
-                   FROM %I.metric_types AS t) AS n
-             WHERE n.nr <= 5$sql$, tenant.schema_name)
-            INTO known USING unknown_metric;
+        SELECT string_agg(n.name, ', ' ORDER BY n.nr) INTO known
+        FROM (SELECT d.name, row_number() OVER (
+                  ORDER BY CASE WHEN unknown_metric <> '' AND strpos(d.name, lower(unknown_metric)) > 0
+                                THEN least(d.distance, 3) ELSE d.distance END, d.distance, d.name) AS nr
+              FROM (SELECT k AS name, vitals.name_distance(lower(unknown_metric), k) AS distance FROM unnest(known_names) AS k) AS d
+             ) AS n
+        WHERE n.nr <= 5;
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'unknown metric',
-            DETAIL = format('There is no metric "%s".', left(unknown_metric, 200)),
-            HINT = format('Known metrics near it are %s; * stands for all. metric_types of the tenant lists them.',
+            DETAIL = format('There is no metric or metric group "%s".', left(unknown_metric, 200)),
+            HINT = format('Known names near it are %s; * stands for all. vitals.metric_groups lists groups and their metrics, metric_types of the tenant all metrics.',
                           coalesce(known, 'none'));
     END IF;
     RETURN to_jsonb(names);
 END
 $$;
 COMMENT ON FUNCTION vitals.check_metrics_in(vitals.tenants, text[]) IS
-'The names as a JSON array, each once, if each is a metric of the tenant or *. Errors: 22023 unknown metric, 22004 NULL.';
+'The names as a JSON array, each once, if each is a metric of the tenant, a metric group or *. Errors: 22023 unknown metric, 22004 NULL.';
 
 -- The prober checks again, since a tenant may write the table itself; here it is said before anything is stored.
 CREATE FUNCTION vitals.check_options(connector text, options jsonb) RETURNS void
@@ -334,7 +335,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count, and all of connector collector. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names of metrics and metric groups to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count, and all of connector collector. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,
@@ -417,7 +418,7 @@ LANGUAGE c
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
-'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
+'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names of metrics and metric groups, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql

@@ -99,7 +99,7 @@ BEGIN
 EXCEPTION WHEN invalid_parameter_value THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     -- The list grows with the connectors.
-    RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known metrics near it are ([a-z0-9_]+, )+[a-z0-9_]+; \* stands for all\.';
+    RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known names near it are ([a-z0-9_]+, )+[a-z0-9_]+; \* stands for all\.';
 END
 $$;
 SELECT vitals.add_server('bad', host => 'a', metrics => '{cpu_percent, NULL}');

@@ -14,7 +14,7 @@ use Test::More;
 my $paused = 'paused: run vitals.enable()';
 my $directory = PostgreSQL::Test::Utils::tempdir();
 # Tables of the extension that belong to one database or come with the package.
-my $not_dumped = '^(installation|connectors|metric_catalogue|tenant_upgrades|tenant_problems)$';
+my $not_dumped = '^(installation|connectors|metric_catalogue|metric_group_catalogue|wait_type_catalogue|tenant_upgrades|tenant_problems)$';
 
 my $node = new_cluster('source', conf => 'vitals.reload_interval = 500ms');
 
@@ -62,6 +62,9 @@ GRANT SELECT ON tenant_acme.servers TO bob;
 GRANT USAGE ON SCHEMA vitals TO bob;
 GRANT EXECUTE ON FUNCTION vitals.version() TO bob;
 SELECT vitals.grant_tenant('acme', 'carol', access => 'read');
+SELECT vitals.classify_wait('CXCONSUMER', ignored => false), vitals.classify_wait('OLEDB', 'Linked servers');
+SET vitals.tenant = 'acme';
+SELECT vitals.add_metric_group('orders', 'SELECT COUNT(*) AS orders_open FROM Shop.dbo.Orders', '["orders_open"]');
 SQL
 polled_server($node, 'app', 'acme', 'nobody');
 sql($node, 'app', "SET vitals.tenant = 'acme'; SELECT vitals.add_server('here', connector => 'local', metrics => '{*}'); SELECT vitals.collection_start('here')");
@@ -73,7 +76,7 @@ sql($node, 'app', 'SELECT vitals.disable()');
 pauses($node, 'app', 'It was switched off with vitals.disable().');
 my $objects = objects_of($node, 'app', '^(vitals|tenant_.*)$', initial_rights => 1);
 my $contents = contents_of($node, 'app', '^(vitals|tenant_.*)$', $not_dumped);
-foreach my $table ('vitals.tenant_registry', 'vitals.trusted_servers', 'tenant_acme.servers', 'tenant_acme.credentials', 'tenant_acme.server_snapshots_p')
+foreach my $table ('vitals.tenant_registry', 'vitals.trusted_servers', 'vitals.wait_type_choices', 'tenant_acme.metric_groups', 'tenant_acme.servers', 'tenant_acme.credentials', 'tenant_acme.server_snapshots_p')
 {
     isnt(scalar(grep { /^\Q$table\E/ } @{$contents}), 0, "$table has rows to lose");
 }
