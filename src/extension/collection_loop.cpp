@@ -314,7 +314,6 @@ void CollectionLoop::end() {
     end_at_ = Clock::now() + setting_shutdown_grace();
     while (context_.places.taken() > 0 && Clock::now() < *end_at_)
         store_and_wait();
-    std::size_t given_up = context_.places.taken();
     std::size_t lost = 0;
     for (auto& [key, tenant] : tenants_) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end_at_ - Clock::now());
@@ -322,7 +321,7 @@ void CollectionLoop::end() {
     }
     if (lost == 0) return;
     pg::write_log(pg::LogLevel::log, "the collector ends and loses " + std::to_string(lost) + " samples",
-                  std::to_string(given_up) + " of them are polls that did not end within vitals.shutdown_grace.");
+                  "Polls did not end within vitals.shutdown_grace, or could not be stored.");
 }
 
 void CollectionLoop::wait() {

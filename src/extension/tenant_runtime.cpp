@@ -12,6 +12,7 @@
 #include "extension/collector.h"
 #include "extension/settings.h"
 #include "extension/storage.h"
+#include "extension/worker_process.h"
 #include "pg/boundary.h"
 #include "pg/descriptors.h"
 #include "pg/log.h"
@@ -38,6 +39,7 @@ constexpr std::size_t most_checks = 16;
 constexpr int most_lost_in_a_row = 2;
 // What a thread of a prober reserves (prober/sandbox/limits.cpp) and hardly uses: of the setting, nothing is taken for it.
 constexpr long thread_stack_bytes = 256L * 1024;
+constexpr const char* collector_ends = "The collector ends.";
 // A probe is less than a poll. A connection attempt that got lost is repeated by the kernel after a second.
 constexpr auto least_probe_deadline = 2s;
 
@@ -446,6 +448,13 @@ void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time n
 
 bool TenantRuntime::repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now) {
     ++context_.figures.polls_lost;
+    if (end_requested()) {
+        // Its prober ended first; there is no time for another try.
+        if (!job.due.probe) ++lost_at_end_;
+        for (const auto& request : std::exchange(job.requests, {}))
+            answer_request(request, false, collector_ends);
+        return true;
+    }
     if (++runtime.lost_in_a_row >= most_lost_in_a_row || runtime.gone) return false;
     std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
     schedule_.again(job.due.key, lost_poll_delay, now);
@@ -545,14 +554,14 @@ void TenantRuntime::flush(Time now) {
 }
 
 std::size_t TenantRuntime::end(std::chrono::milliseconds limit) {
-    const std::size_t given_up = jobs_.size();
+    std::size_t given_up = lost_at_end_;
     for (const auto& [id, request] : std::exchange(checks_, {}))
-        answer_request(request, false, "The collector ends.");
-    for (auto& [id, job] : jobs_) {
+        answer_request(request, false, collector_ends);
+    for (const auto& [id, job] : std::exchange(jobs_, {})) {
+        if (!job.due.probe) ++given_up;
         for (const auto& request : job.requests)
-            answer_request(request, false, "The collector ends.");
+            answer_request(request, false, collector_ends);
     }
-    jobs_.clear();
     context_.figures.samples_dropped += static_cast<std::int64_t>(given_up);
     return given_up + samples_.flush_last(tenant_, limit);
 }

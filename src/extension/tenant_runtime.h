@@ -135,6 +135,7 @@ class TenantRuntime {
     TenantProblems problems_;
     SampleQueue samples_;
     bool loaded_ = false;  // the targets were read once
+    std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for
     Time read_not_before_{};
     Time next_maintenance_{};
 };
