@@ -12,12 +12,12 @@ ifneq ($(filter $(FRONT_DOOR),$(MAKECMDGOALS)),)
 .PHONY: $(MAKECMDGOALS)
 
 help:
-	@echo 'make demo           build, start a private server and three simulated SQL Servers, show stored samples'
+	@echo 'make demo           build, start a private server, three simulated SQL Servers and the REST API, show samples'
 	@echo '                    SERVER=host:port LOGIN=name adds a SQL Server of yours (asks for the password)'
 	@echo 'make demo-stop      end and remove the demo'
 	@echo 'make check          build and run every test; SANITIZE=address,undefined or thread: under a sanitizer'
 	@echo 'make lint           check sources, format and clang-tidy only'
-	@echo 'make bench          measure what polling and storing cost'
+	@echo 'make bench          measure what polling, storing and the REST API cost'
 	@echo 'make format         format the C++ sources in place'
 	@echo 'make packages       install the Debian packages that the targets above need'
 	@echo 'make                build module, prober and SQL for the server of PG_CONFIG; V=1 shows the commands'

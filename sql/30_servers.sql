@@ -1,6 +1,16 @@
 -- Adding servers and switching their collection on and off. All of it acts on the caller's tenant. A function f(…) whose
 -- code is in C hands over to f_in(tenant, …), which runs as the tenant's role: see tenant_functions.cpp.
 
+CREATE FUNCTION vitals.is_id(server text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN server ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+END
+$$;
+COMMENT ON FUNCTION vitals.is_id(text) IS 'Whether what names a server has the form of an id, and so is one and not a name.';
+
 -- Not found and another tenant's look the same.
 CREATE FUNCTION vitals.find_server_in(tenant vitals.tenants, server text) RETURNS uuid
 LANGUAGE plpgsql STABLE
@@ -9,9 +19,14 @@ AS $$
 DECLARE
     found_id uuid;
 BEGIN
-    EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1 OR s.id::text = lower($1)
-                    ORDER BY s.name = $1 DESC LIMIT 1', tenant.schema_name)
-        INTO found_id USING server;
+    -- What can be an id is never a name: whoever gives the id of one server must not get another one that is called so.
+    IF vitals.is_id(server) THEN
+        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
+            INTO found_id USING server::uuid;
+    ELSE
+        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name)
+            INTO found_id USING server;
+    END IF;
     IF found_id IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'PT404',
@@ -251,6 +266,13 @@ BEGIN
             DETAIL = format('Got %s.', coalesce(quote_literal(left(name, 300)), 'NULL')),
             HINT = 'A name has between 1 and 200 characters, no control characters, and no space at either end.';
     END IF;
+    IF vitals.is_id(name) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid server name',
+            DETAIL = format('Got %L.', name),
+            HINT = 'A name must not look like an id: it could be taken for another server''s.';
+    END IF;
     SELECT c.* INTO kind FROM vitals.connectors AS c WHERE c.name = connector;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
@@ -346,22 +368,29 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
+-- One statement, of look-ups by key: what it costs is that it is parsed and planned anew for every call.
 CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     setting vitals.collection_setting;
+    id uuid := CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END;
+    metrics jsonb;
 BEGIN
-    EXECUTE format(
-        'SELECT s.id, c.interval_seconds, c.enabled,
-                CASE WHEN c.server_id IS NOT NULL
-                     THEN ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m) END, st.last_collected_at
-         FROM %1$I.servers AS s
-         LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
-         LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
-         WHERE s.id = $1', tenant.schema_name)
-        INTO setting USING vitals.find_server_in(tenant, server);
+    EXECUTE format('SELECT c.server_id, c.interval_seconds, c.enabled, c.metrics_enabled,
+                           (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
+                    FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name)
+        INTO setting.server_id, setting.interval_seconds, setting.enabled, metrics, setting.last_collected_at USING id;
+    -- No server, or one whose configuration was deleted.
+    IF setting.server_id IS NULL THEN
+        setting.server_id := vitals.find_server_in(tenant, server);
+        EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
+            INTO setting.last_collected_at USING setting.server_id;
+    END IF;
+    IF metrics IS NOT NULL THEN
+        setting.metrics_enabled := ARRAY(SELECT jsonb_array_elements_text(metrics));
+    END IF;
     RETURN setting;
 END
 $$;
@@ -420,6 +449,20 @@ AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
 'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names of metrics and metric groups, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
 
+CREATE FUNCTION vitals.config_with_defaults(setting vitals.collection_setting) RETURNS vitals.collection_setting
+LANGUAGE plpgsql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    setting.interval_seconds := coalesce(setting.interval_seconds, 60);
+    setting.enabled := coalesce(setting.enabled, false);
+    setting.metrics_enabled := coalesce(setting.metrics_enabled, '{cpu_percent,memory_percent,connection_count}');
+    RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.config_with_defaults(vitals.collection_setting) IS
+'A configuration as vitals.stored_config found it, with the defaults where it is missing.';
+
 CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -431,10 +474,7 @@ BEGIN
         AND NOT current_setting('transaction_read_only')::boolean THEN
         RETURN vitals.collection_config_put(server);
     END IF;
-    setting.interval_seconds := coalesce(setting.interval_seconds, 60);
-    setting.enabled := coalesce(setting.enabled, false);
-    setting.metrics_enabled := coalesce(setting.metrics_enabled, '{cpu_percent,memory_percent,connection_count}');
-    RETURN setting;
+    RETURN vitals.config_with_defaults(setting);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_config_get(text) IS

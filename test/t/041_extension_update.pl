@@ -96,8 +96,8 @@ sub sql { my ($database, $statement) = @_; return $node->safe_psql($database, $s
 sub state_of_extension
 {
     my ($database) = @_;
-    return [ @{ objects_of($node, $database, '^vitals$', initial_rights => 1) },
-        @{ contents_of($node, $database, '^vitals$', '^(installation|tenant_registry|trusted_servers|tenant_readers|tenant_problems)$') } ];
+    return [ @{ objects_of($node, $database, '^vitals(_api)?$', initial_rights => 1) },
+        @{ contents_of($node, $database, '^vitals(_api)?$', '^(installation|tenant_registry|trusted_servers|tenant_readers|tenant_problems)$') } ];
 }
 
 sub relations_of
