@@ -17,8 +17,8 @@ class FairShare {
         std::size_t in_flight = 0;
     };
 
-    // How many places one tenant may have. Where there are others, it leaves a tenth (at least one) to them: places that
-    // slow servers hold come back one by one.
+    // How many places one tenant may have. Where there are others, it leaves a tenth (at least one) to them: places
+    // that slow servers hold come back one by one.
     static std::size_t most_of_one(std::size_t concurrency, std::size_t tenants) noexcept;
 
     // Begins a round with those that may have something to do.

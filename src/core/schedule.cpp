@@ -95,10 +95,10 @@ void Schedule::put_down(Key key, std::string_view identity, milliseconds interva
 
 Schedule::Entry& Schedule::add(Key key, std::string_view identity, milliseconds interval, Lane lane) {
     return entries_
-        .insert_or_assign(key, Entry{.interval = interval,
-                                     .phase = phase_of(identity, interval),
-                                     .lane = lane,
-                                     .backoff = probe_backoff()})
+        .insert_or_assign(
+            key,
+            Entry{
+                .interval = interval, .phase = phase_of(identity, interval), .lane = lane, .backoff = probe_backoff()})
         .first->second;
 }
 

@@ -107,7 +107,8 @@ class Schedule {
     void probed(Key key, bool answered, Time now);
     // The poll or probe got lost through no fault of the target: it is due again after the delay.
     void again(Key key, std::chrono::milliseconds delay, Time now);
-    // Makes a poll of a waiting target due at once, in the given lane; of one that is being probed, when the probe ends.
+    // Makes a poll of a waiting target due at once, in the given lane; of one that is being probed, when the probe
+    // ends.
     void hurry(Key key, Time now, Lane lane);
     // When the cycle of a target that is down begins, or its next poll is due.
     [[nodiscard]] Time next_cycle(Key key) const;

@@ -90,8 +90,8 @@ class CollectionLoop {
     void publish();
     void wait();
     void note_sandbox(TenantRuntime& tenant);
-    [[nodiscard]] bool has_room(const TenantRuntime& tenant) const;
-    [[nodiscard]] std::size_t with_targets() const;
+    // How many places a tenant may have.
+    [[nodiscard]] std::size_t most_of_one() const;
     [[nodiscard]] std::chrono::milliseconds time_to_wait(Time now) const;
 
     SecretKeys keys_;
@@ -131,7 +131,8 @@ void CollectionLoop::reload(Time now) {
     // Remembered before reading, so that a change during it is read next time.
     generation_ = configuration_generation();
     next_reload_ = now + setting_reload_interval();
-    if (definitions_of_ != generation_ && next_definitions_ > now) next_reload_ = std::min(next_reload_, next_definitions_);
+    if (definitions_of_ != generation_ && next_definitions_ > now)
+        next_reload_ = std::min(next_reload_, next_definitions_);
     pg::call([] {
         SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
@@ -200,13 +201,10 @@ void CollectionLoop::serve_requests() {
     }
 }
 
-std::size_t CollectionLoop::with_targets() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(tenants_, [](const auto& entry) { return entry.second->schedule().size() > 0; }));
-}
-
-bool CollectionLoop::has_room(const TenantRuntime& tenant) const {
-    return tenant.in_flight() < core::FairShare::most_of_one(context_.places.all(), with_targets());
+std::size_t CollectionLoop::most_of_one() const {
+    const auto with_targets =
+        std::ranges::count_if(tenants_, [](const auto& entry) { return entry.second->schedule().size() > 0; });
+    return core::FairShare::most_of_one(context_.places.all(), static_cast<std::size_t>(with_targets));
 }
 
 // Nothing if they could not be read: a lock that somebody holds or a cancelled statement is no reason to end, and what
@@ -235,7 +233,7 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
 void CollectionLoop::dispatch() {
     context_.places.resize(static_cast<std::size_t>(setting_concurrency()));
     const Time now = Clock::now();
-    const std::size_t most = core::FairShare::most_of_one(context_.places.all(), with_targets());
+    const std::size_t most = most_of_one();
     std::vector<core::FairShare::Candidate> candidates;
     for (const auto& [key, tenant] : tenants_) {
         const auto due = tenant->schedule().next_due(context_.places);
@@ -298,8 +296,9 @@ std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
     Time next = end_at_ ? *end_at_ : next_reload_;
     if (!published_) next = std::min(next, publish_not_before_);
     if (more_requests_) next = now;
+    const std::size_t most = end_at_ ? 0 : most_of_one();
     for (const auto& [key, tenant] : tenants_)
-        next = std::min(next, tenant->next_event(!end_at_ && has_room(*tenant), now));
+        next = std::min(next, tenant->next_event(tenant->in_flight() < most, now));
     return std::max(std::chrono::ceil<std::chrono::milliseconds>(next - now), 0ms);
 }
 

@@ -16,11 +16,11 @@ namespace vitals::ext {
 
 struct CollectorFigures {
     int tenants = 0;
-    int targets = 0;    // with collection enabled
-    int down = 0;       // of those: probed and not polled
-    int in_flight = 0;  // polls and probes
-    int due = 0;        // polls that are due, but not started yet
-    int overdue = 0;    // of those: for more than a second
+    int targets = 0;         // with collection enabled
+    int down = 0;            // of those: probed and not polled
+    int in_flight = 0;       // polls and probes
+    int due = 0;             // polls that are due, but not started yet
+    int overdue = 0;         // of those: for more than a second
     double lag_p50_ms = -1;  // of the newest polls; negative: there were none
     double lag_p99_ms = -1;
     std::int64_t polls = 0;

@@ -53,10 +53,11 @@ SharedDefinitions load_builtin_definitions() {
 
 std::vector<OwnGroup> load_own_groups(const Tenant& tenant) {
     // One that is too long comes as none.
-    const std::string sql = "SELECT left(g.name, 100), left(g.connector, 100), CASE WHEN pg_column_size(g.definition) <= $1::integer"
-                            " AND octet_length(g.definition::text) <= $1::integer THEN g.definition::text END FROM " +
-                            pg::quote_identifier(tenant.schema) + ".metric_groups AS g ORDER BY g.name LIMIT " +
-                            std::to_string(most_own_groups + 1);
+    const std::string sql =
+        "SELECT left(g.name, 100), left(g.connector, 100), CASE WHEN pg_column_size(g.definition) <= $1::integer"
+        " AND octet_length(g.definition::text) <= $1::integer THEN g.definition::text END FROM " +
+        pg::quote_identifier(tenant.schema) + ".metric_groups AS g ORDER BY g.name LIMIT " +
+        std::to_string(most_own_groups + 1);
     const std::string most_bytes = std::to_string(core::max_group_line);
     std::vector<OwnGroup> groups;
     pg::Transaction transaction("reading metric groups", tenant.role, reading_limit);

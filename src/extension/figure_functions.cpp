@@ -17,10 +17,10 @@ Datum float_or_null(double value, bool& is_null) {
 }
 
 HeapTuple form_prober_row(const ProberFigures& figures, TupleDesc descriptor) {
-    Datum values[] = {Int32GetDatum(figures.tenant_key),       Int32GetDatum(figures.pid),
-                      TimestampTzGetDatum(figures.started_at), Int32GetDatum(figures.restarts),
-                      Int32GetDatum(figures.in_flight),        Int64GetDatum(figures.polls_lost),
-                      Int64GetDatum(figures.resident_bytes),   CStringGetTextDatum(figures.last_exit),
+    Datum values[] = {Int32GetDatum(figures.tenant_key),        Int32GetDatum(figures.pid),
+                      TimestampTzGetDatum(figures.started_at),  Int32GetDatum(figures.restarts),
+                      Int32GetDatum(figures.in_flight),         Int64GetDatum(figures.polls_lost),
+                      Int64GetDatum(figures.resident_bytes),    CStringGetTextDatum(figures.last_exit),
                       TimestampTzGetDatum(figures.last_exit_at)};
     bool nulls[] = {false,
                     figures.pid == 0,

@@ -74,7 +74,8 @@ std::vector<Target> query_targets(const Tenant& tenant, std::string_view conditi
         " (SELECT k.needs_superuser::text FROM vitals.connectors AS k WHERE k.name = s.connector),"
         " left(s.host, 255), s.port, left(p.username, 256), p.id,"
         " encode(substring(p.sealed_password FROM 1 FOR 2000), 'hex'), left(s.options::text, 8000),"
-        " left(c.metrics_enabled::text, 16000), c.interval_seconds, c.enabled::text, st.status, st.consecutive_failures,"
+        " left(c.metrics_enabled::text, 16000), c.interval_seconds, c.enabled::text, st.status, "
+        "st.consecutive_failures,"
         " st.last_error_class, st.last_error_number, left(st.last_error, 1000)"
         " FROM " +
         schema +

@@ -72,8 +72,7 @@ core::Result OwnMetrics::poll(const CollectorFigures& figures, const std::vector
             name);
     }
     for (const auto& [tenant, prober] : probers) {
-        if (prober.resident_bytes > 0)
-            add("prober_resident_bytes", static_cast<double>(prober.resident_bytes), tenant);
+        if (prober.resident_bytes > 0) add("prober_resident_bytes", static_cast<double>(prober.resident_bytes), tenant);
         add("prober_in_flight", prober.in_flight, tenant);
         sample.restarts[tenant] = prober.restarts;
         std::optional<double> restarted;

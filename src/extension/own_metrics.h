@@ -1,4 +1,5 @@
-// The connector "collector": what the collector measures of itself and its probers, as metrics of a server like any other.
+// The connector "collector": what the collector measures of itself and its probers, as metrics of a server like any
+// other.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// What one tenant's polls have read and is not stored yet, and the sessions that wait for it. Bounded: a schema that takes
-// nothing costs the newest samples last.
+// What one tenant's polls have read and is not stored yet, and the sessions that wait for it. Bounded: a schema that
+// takes nothing costs the newest samples last.
 #pragma once
 
 #include <cstddef>

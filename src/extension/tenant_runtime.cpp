@@ -37,7 +37,8 @@ constexpr auto lost_poll_delay = 500ms;
 constexpr std::size_t most_checks = 16;
 // A target whose poll got lost twice in a row is likely the one that brings the prober down.
 constexpr int most_lost_in_a_row = 2;
-// What a thread of a prober reserves (prober/sandbox/limits.cpp) and hardly uses: of the setting, nothing is taken for it.
+// What a thread of a prober reserves (prober/sandbox/limits.cpp) and hardly uses: of the setting, nothing is taken for
+// it.
 constexpr long thread_stack_bytes = 256L * 1024;
 constexpr const char* collector_ends = "The collector ends.";
 // A probe is less than a poll. A connection attempt that got lost is repeated by the kernel after a second.
@@ -85,8 +86,9 @@ std::string describe(const core::Failure& failure) {
 
 std::chrono::milliseconds deadline_of(core::JobKind kind) {
     const auto whole = setting_collection_timeout();
-    return kind == core::JobKind::probe ? std::min(std::max<std::chrono::milliseconds>(whole / 2, least_probe_deadline), whole)
-                                        : whole;
+    return kind == core::JobKind::probe
+               ? std::min(std::max<std::chrono::milliseconds>(whole / 2, least_probe_deadline), whole)
+               : whole;
 }
 
 // A connector that asks nobody, or does not say, costs nothing.
@@ -227,8 +229,8 @@ bool TenantRuntime::may_poll(const Target& target) const {
     return !target.needs_trust || tenant_.trusted_servers.contains(target.server_id + "/" + target.connector);
 }
 
-// with_collector: it was collected before this collector started, which goes on with what the last one knew. What a user
-// switches on is polled at once, whatever was known.
+// with_collector: it was collected before this collector started, which goes on with what the last one knew. What a
+// user switches on is polled at once, whatever was known.
 void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
     const auto key = ++last_key_;
     keys_of_servers_[target.server_id] = key;
@@ -361,7 +363,8 @@ void TenantRuntime::dispatch_check(const Request& request, Time now) {
     const auto target = load_checked_target(request, now);
     if (target.connector == own_connector) {
         core::Result result;
-        result.checks.push_back({.check = "collector", .ok = true, .detail = "This database's own collector.", .remedy = ""});
+        result.checks.push_back(
+            {.check = "collector", .ok = true, .detail = "This database's own collector.", .remedy = ""});
         answer_request(request, true, core::encode_checks(result));
         return;
     }

@@ -34,8 +34,8 @@ struct CollectorContext {
     CollectorFigures& figures;
     core::Places places;
     core::LagWindow lags;
-    SharedDefinitions builtin;          // groups of the extension; never null
-    std::vector<NamedProber> probers;   // as published last
+    SharedDefinitions builtin;         // groups of the extension; never null
+    std::vector<NamedProber> probers;  // as published last
     std::uint64_t last_job = 0;
 };
 
@@ -77,9 +77,9 @@ class TenantRuntime {
         core::TargetHealth health;
         std::optional<core::Failure> failure{};  // of the last poll or probe
         std::shared_ptr<const WantedMetrics> wanted{};
-        std::uint64_t cycle = 0;                 // polls that read something; with the first, all groups run
+        std::uint64_t cycle = 0;  // polls that read something; with the first, all groups run
         core::GroupHistory groups{};
-        std::unique_ptr<OwnMetrics> own{};       // of connector "collector"
+        std::unique_ptr<OwnMetrics> own{};  // of connector "collector"
         int lost_in_a_row = 0;
         bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
         std::vector<Request> requests{};  // answered by the next poll that starts
@@ -134,7 +134,7 @@ class TenantRuntime {
     std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
     TenantProblems problems_;
     SampleQueue samples_;
-    bool loaded_ = false;  // the targets were read once
+    bool loaded_ = false;          // the targets were read once
     std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for
     Time read_not_before_{};
     Time next_maintenance_{};

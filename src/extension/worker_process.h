@@ -13,9 +13,9 @@ enum class OnCancel {
 // in lock waits, SIGHUP asks for a reload, SIGUSR1 stays the server's.
 void set_up_signals(OnCancel on_cancel);
 
-// While it lives, the first SIGTERM does not end the process but asks for that: a statement in progress is cancelled unless
-// it is a KeptStatement, and end_requested() says so. The second one ends it, and so does the first where must_end_now(),
-// which is called in the signal handler.
+// While it lives, the first SIGTERM does not end the process but asks for that: a statement in progress is cancelled
+// unless it is a KeptStatement, and end_requested() says so. The second one ends it, and so does the first where
+// must_end_now(), which is called in the signal handler.
 class EndOnRequest {
   public:
     explicit EndOnRequest(bool (*must_end_now)());

@@ -1,5 +1,5 @@
-// Whole fleets over simulated time: a schedule a tenant, the shares of places, and targets that take as long as they do.
-// What is promised of black holes, large tenants and overload.
+// Whole fleets over simulated time: a schedule a tenant, the shares of places, and targets that take as long as they
+// do. What is promised of black holes, large tenants and overload.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -88,14 +88,15 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
     record.lag_ms = 1.5;
     record.duration_ms = 20;
     record.cost = PollRecord::Cost{.login_ms = 0, .query_ms = 12.5, .bytes = 4000, .rows = 110, .round_trips = 1};
-    record.groups = {{{.name = "waits", .state = GroupState::ok, .duration_ms = 2, .rows = 97, .failure = {}}, "now", "now"},
-                     {{.name = "jobs",
-                       .state = GroupState::denied,
-                       .duration_ms = 0,
-                       .rows = 0,
-                       .failure = Failure{ErrorClass::permission, 229, "no"}},
-                      "now",
-                      ""}};
+    record.groups = {
+        {{.name = "waits", .state = GroupState::ok, .duration_ms = 2, .rows = 97, .failure = {}}, "now", "now"},
+        {{.name = "jobs",
+          .state = GroupState::denied,
+          .duration_ms = 0,
+          .rows = 0,
+          .failure = Failure{ErrorClass::permission, 229, "no"}},
+         "now",
+         ""}};
     EXPECT_EQ(encode_records({record}),
               R"({"polls":[{"bytes":4000,"collected":false,"collected_at":"","consecutive_failures":0,)"
               R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
