@@ -90,6 +90,7 @@ EXTENSION_SOURCES += src/extension/sql_functions.cpp
 EXTENSION_SOURCES += src/extension/storage.cpp
 EXTENSION_SOURCES += src/extension/storage_functions.cpp
 EXTENSION_SOURCES += src/extension/tenant_functions.cpp
+EXTENSION_SOURCES += src/extension/tenant_polls.cpp
 EXTENSION_SOURCES += src/extension/tenant_problems.cpp
 EXTENSION_SOURCES += src/extension/tenant_runtime.cpp
 EXTENSION_SOURCES += src/extension/worker_functions.cpp

@@ -64,6 +64,67 @@ $$;
 COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
 'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
 
+-- The usual case of it: one collection more, with other series. Slow groups make two of them in every few cycles, so what
+-- changes is computed once per pair of sets, and not for each value of each server.
+CREATE FUNCTION vitals.switch_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    done uuid[];
+BEGIN
+    EXECUTE format(
+        $sql$WITH new AS MATERIALIZED (
+             SELECT n.server_id, n.collected_at, n.id, n.set_key, n.connection_count, n.cpu_percent, n.memory_percent,
+                    count(*) OVER (PARTITION BY n.server_id) AS of_server
+             FROM %1$I.server_snapshots AS n
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
+         ), pair AS MATERIALIZED (
+             SELECT n.*, l.set_key AS old_set, l.collected_at AS old_at, l.snapshot_id AS old_id, l.older_series, l.older_vals,
+                    l.older_times
+             FROM new AS n JOIN %1$I.latest_collections AS l USING (server_id)
+             WHERE n.of_server = 1 AND l.collected_at < n.collected_at AND l.set_key <> n.set_key
+         ), change AS MATERIALIZED (
+             SELECT p.old_set, p.set_key, k.series_keys, d.series, d.positions, coalesce(h.connections, false) AS connections,
+                    coalesce(h.cpu, false) AS cpu, coalesce(h.memory, false) AS memory
+             FROM (SELECT DISTINCT old_set, set_key FROM pair) AS p
+             JOIN %1$I.series_sets AS k USING (set_key)
+             CROSS JOIN LATERAL (
+                 SELECT array_agg(o.series_key ORDER BY o.position) AS series, array_agg(o.position ORDER BY o.position) AS positions
+                 FROM %1$I.set_members AS o WHERE o.set_key = p.old_set AND o.series_key <> ALL (k.series_keys)) AS d
+             CROSS JOIN LATERAL (
+                 SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
+                        bool_or(t.name = 'memory_percent') AS memory
+                 FROM %1$I.set_members AS m JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id
+                 WHERE m.set_key = p.set_key AND m.instance = '') AS h
+         ), switched AS (
+             UPDATE %1$I.latest_collections AS l
+             SET collected_at = p.collected_at, snapshot_id = p.id, set_key = p.set_key,
+                 connection_count = CASE WHEN c.connections THEN p.connection_count ELSE l.connection_count END,
+                 cpu_percent = CASE WHEN c.cpu THEN p.cpu_percent ELSE l.cpu_percent END,
+                 memory_percent = CASE WHEN c.memory THEN p.memory_percent ELSE l.memory_percent END,
+                 (older_series, older_vals, older_times) = (
+                     SELECT array_agg(e.series_key), array_agg(e.value), array_agg(e.collected_at)
+                     FROM (SELECT d.series_key, s.vals[d.position] AS value, p.old_at::timestamptz AS collected_at
+                           FROM %1$I.server_snapshots AS s CROSS JOIN unnest(c.series, c.positions) AS d (series_key, position)
+                           WHERE c.series IS NOT NULL AND s.server_id = p.server_id AND s.collected_at = p.old_at AND s.id = p.old_id
+                           UNION ALL
+                           SELECT o.series_key, o.value, o.collected_at
+                           FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
+                           WHERE o.series_key <> ALL (c.series_keys)) AS e)
+             FROM pair AS p JOIN change AS c USING (old_set, set_key)
+             WHERE l.server_id = p.server_id
+             RETURNING l.server_id
+         )
+         SELECT array_agg(server_id) FROM switched$sql$, tenant_schema)
+        INTO done USING server_ids, snapshot_ids, since, until;
+    RETURN coalesce(done, '{}');
+END
+$$;
+COMMENT ON FUNCTION vitals.switch_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+'vitals.merge_latest for servers that have one snapshot more than before, with other series; returns which those were.';
+
 -- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
 -- put together again, series by series.
 CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
@@ -71,7 +132,13 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    rest uuid[] := ARRAY(SELECT m.id FROM unnest(server_ids) AS m (id)
+                         WHERE m.id <> ALL (vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, since, until)));
 BEGIN
+    IF rest = '{}' THEN
+        RETURN;
+    END IF;
     EXECUTE format(
         $sql$WITH candidate AS MATERIALIZED (
              SELECT n.server_id, n.collected_at, n.id AS snapshot_id, n.set_key, n.vals, true AS is_new
@@ -125,7 +192,7 @@ BEGIN
              connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
              memory_percent = excluded.memory_percent, older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
         tenant_schema)
-        USING server_ids, snapshot_ids, since, until;
+        USING rest, snapshot_ids, since, until;
 END
 $$;
 COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS

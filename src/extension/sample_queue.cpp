@@ -53,7 +53,7 @@ std::size_t SampleQueue::flush_last(const Tenant& tenant, std::chrono::milliseco
         pg::write_log(pg::LogLevel::log, "could not store the last samples of tenant \"" + tenant.name + "\"",
                       error.what());
     }
-    answer("The collector ends.");
+    answer(collector_ends);
     figures_.samples_dropped += static_cast<std::int64_t>(records_.size());
     return records_.size();
 }

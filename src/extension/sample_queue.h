@@ -16,6 +16,9 @@
 
 namespace vitals::ext {
 
+// What sessions are told whose requests cannot be answered any more.
+constexpr const char* collector_ends = "The collector ends.";
+
 class SampleQueue {
   public:
     SampleQueue(CollectorFigures& figures, TenantProblems& problems) : figures_(figures), problems_(problems) {}

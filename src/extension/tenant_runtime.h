@@ -39,6 +39,9 @@ struct CollectorContext {
     std::uint64_t last_job = 0;
 };
 
+// For people: class, message and the server's own number.
+std::string describe(const core::Failure& failure);
+
 class TenantRuntime {
   public:
     TenantRuntime(Tenant tenant, CollectorContext& context);

@@ -121,7 +121,7 @@ is(sql("SELECT count(*) FROM tenant_acme.server_snapshots WHERE id = '$announced
 # More than fits.
 sql(qq{INSERT INTO tenant_acme.metric_types (name, unit, description, kind) SELECT 'long_' || repeat('x', 80) || n, '1', '', 'gauge' FROM generate_series(1, 120) AS n});
 is(sql(qq{SELECT stored, rejected, reason FROM vitals.store_polls('tenant_acme', jsonb_build_object(
-        'sets', jsonb_build_array((SELECT jsonb_agg(jsonb_build_array(name, '')) FROM tenant_acme.metric_types WHERE name LIKE 'long%')),
+        'sets', jsonb_build_array((SELECT jsonb_agg(jsonb_build_array(name, '')) FROM tenant_acme.metric_types WHERE name LIKE 'long!_x%' ESCAPE '!')),
         'polls', jsonb_build_array(jsonb_build_object('server_id', vitals.find_server('one'), 'collected_at', now(), 'started_at', now(),
             'next_due_at', now(), 'old_status', 'online', 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0,
             'duration_ms', 1, 'set', 0, 'vals', (SELECT array_agg(1) FROM generate_series(1, 120))::text))), true)}), '1|0|', 'a long one is stored');
