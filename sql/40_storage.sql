@@ -107,8 +107,12 @@ BEGIN
                  (older_series, older_vals, older_times) = (
                      SELECT array_agg(e.series_key), array_agg(e.value), array_agg(e.collected_at)
                      FROM (SELECT d.series_key, s.vals[d.position] AS value, p.old_at::timestamptz AS collected_at
-                           FROM %1$I.server_snapshots AS s CROSS JOIN unnest(c.series, c.positions) AS d (series_key, position)
-                           WHERE c.series IS NOT NULL AND s.server_id = p.server_id AND s.collected_at = p.old_at AND s.id = p.old_id
+                           -- The limit makes it a look-up, whatever the planner knows of the table.
+                           FROM (SELECT o.vals FROM %1$I.server_snapshots AS o
+                                 WHERE c.series IS NOT NULL AND o.server_id = p.server_id AND o.collected_at = p.old_at
+                                     AND o.id = p.old_id
+                                 LIMIT 1) AS s
+                           CROSS JOIN unnest(c.series, c.positions) AS d (series_key, position)
                            UNION ALL
                            SELECT o.series_key, o.value, o.collected_at
                            FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
@@ -133,8 +137,8 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    rest uuid[] := ARRAY(SELECT m.id FROM unnest(server_ids) AS m (id)
-                         WHERE m.id <> ALL (vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, since, until)));
+    switched constant uuid[] := vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, since, until);
+    rest constant uuid[] := ARRAY(SELECT m.id FROM unnest(server_ids) AS m (id) WHERE m.id <> ALL (switched));
 BEGIN
     IF rest = '{}' THEN
         RETURN;
