@@ -12,6 +12,7 @@ using Entry = std::pair<ErrorClass, std::string_view>;
 
 constexpr std::array<Entry, error_class_count> names{{
     {ErrorClass::name_lookup, "name_lookup"},
+    {ErrorClass::not_allowed, "not_allowed"},
     {ErrorClass::refused, "refused"},
     {ErrorClass::unreachable, "unreachable"},
     {ErrorClass::timeout, "timeout"},

@@ -26,6 +26,7 @@ struct Tenant {
     bool owner_too_powerful = false;        // a superuser: nothing of it is touched
     std::set<std::string> trusted_servers;  // "uuid/connector" that only a superuser may add
     bool notify = false;                    // each collection is announced; as of load_targets()
+    std::string allowed_targets;            // empty: as the setting says
 };
 
 // One server of a tenant.

@@ -1,5 +1,7 @@
 #include "extension/tenant_runtime.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -20,6 +22,7 @@
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "postmaster/postmaster.h"
 }
 
 namespace vitals::ext {
@@ -50,17 +53,21 @@ class RequestRefused : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
-// ProberSettings take what the settings say at the moment of the start.
-ProberSettings prober_settings(bool allow_local) {
-    if (!pg::reserve_descriptor())
-        throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
-    return {.path = prober_path(),
-            .threads = setting_concurrency(),
-            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024 +
-                                  setting_concurrency() * thread_stack_bytes,
-            .grace = setting_shutdown_grace(),
-            .allow_local = allow_local,
-            .ca_directory = setting_ca_directory()};
+std::string keytab_of(const Tenant& tenant) {
+    const std::string directory = setting_keytab_directory();
+    if (directory.empty()) return {};
+    // The name is the tenant's, which has letters, digits and underscores only.
+    std::string path = directory + "/" + tenant.name + ".keytab";
+    return access(path.c_str(), R_OK) == 0 ? path : "";
+}
+
+ProberNetwork prober_network(const Tenant& tenant) {
+    ProberNetwork network{.allowed_targets = {setting_allowed_targets()},
+                          .own_port = PostPortNumber,
+                          .krb5_config = setting_krb5_config(),
+                          .keytab = keytab_of(tenant)};
+    if (!tenant.allowed_targets.empty()) network.allowed_targets.push_back(tenant.allowed_targets);
+    return network;
 }
 
 bool has_local_server(const Tenant& tenant) {
@@ -68,12 +75,27 @@ bool has_local_server(const Tenant& tenant) {
                                [](const std::string& server) { return server.ends_with("/local"); });
 }
 
+// ProberSettings take what the settings say at the moment of the start.
+ProberSettings prober_settings(const Tenant& tenant) {
+    if (!pg::reserve_descriptor())
+        throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
+    return {.path = prober_path(),
+            .threads = setting_concurrency(),
+            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024 +
+                                  setting_concurrency() * thread_stack_bytes,
+            .grace = setting_shutdown_grace(),
+            .allow_local = has_local_server(tenant),
+            .ca_directory = setting_ca_directory(),
+            .network = prober_network(tenant)};
+}
+
 }  // namespace
 
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     : tenant_(std::move(tenant)),
       context_(context),
-      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(has_local_server(tenant_)); }),
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(tenant_); }),
+      network_(prober_network(tenant_)),
       problems_(tenant_.key, tenant_.name),
       samples_(context.figures, problems_),
       next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
@@ -82,7 +104,11 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = has_local_server(tenant_);
     tenant.notify = tenant_.notify;
     tenant_ = std::move(tenant);
-    if (local_before != has_local_server(tenant_)) prober_.renew();
+    // Where it may go is told to a prober at its start.
+    ProberNetwork network = prober_network(tenant_);
+    const bool network_changed = network != network_;
+    network_ = std::move(network);
+    if (local_before != has_local_server(tenant_) || network_changed) prober_.renew();
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
     if (started < read_not_before_ || !upgraded(started)) return;

@@ -129,6 +129,7 @@ class TenantRuntime {
     std::unordered_map<std::uint64_t, JobInFlight> jobs_;
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
+    ProberNetwork network_;  // as the last reload found it
     std::vector<OwnGroup> own_groups_;
     SharedDefinitions own_merged_from_;  // the groups of the extension that definitions_ was made with
     bool own_groups_changed_ = true;

@@ -8,6 +8,7 @@
 #include "prober/connectors/mssql/mssql_check.h"
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
+#include "prober/connectors/mssql/mssql_probe.h"
 #include "prober/connectors/mssql/mssql_values.h"
 #include "prober/freetds/tds_failure.h"
 
@@ -64,6 +65,10 @@ core::Result MssqlSession::check(const core::Job& job, const Deadline& deadline)
     return check_mssql(*shared_, job, deadline);
 }
 
+core::Result MssqlSession::probe(const core::Job& job, const Deadline& deadline) {
+    return probe_mssql(*shared_, job, deadline);
+}
+
 core::Result MssqlSession::poll_or_throw(const core::Job& job, const Deadline& deadline) {
     const MssqlOptions options = parse_mssql_options(job);
     const std::vector<MssqlMetric> metrics = select_mssql_metrics(job.metrics);
@@ -87,8 +92,8 @@ core::Result MssqlSession::poll_or_throw(const core::Job& job, const Deadline& d
 
 void MssqlSession::connect(const core::Job& job, const MssqlOptions& options, const Deadline& deadline) {
     connection_.reset();
-    const TdsLogin login = make_tds_login(*shared_, options, shared_->resolver.resolve(options.host, deadline));
-    connection_ = std::make_unique<TdsConnection>(login, job.password, deadline);
+    const MssqlLocation location = locate_mssql(*shared_, options, deadline);
+    connection_ = open_mssql_connection(*shared_, options, location, job.password, deadline);
     if (!connection_->good()) throw TdsFailure(describe_failure(connection_->observation(), options, Moment::login));
     encrypted_ = begin_mssql_session(*connection_, options, deadline);
 }

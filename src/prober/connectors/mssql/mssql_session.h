@@ -21,6 +21,7 @@ class MssqlSession : public Session {
 
     core::Result poll(const core::Job& job, const Deadline& deadline) override;
     core::Result check(const core::Job& job, const Deadline& deadline) override;
+    core::Result probe(const core::Job& job, const Deadline& deadline) override;
 
   private:
     using Fingerprint = std::array<unsigned char, crypto_generichash_BYTES>;
