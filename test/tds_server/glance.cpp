@@ -324,9 +324,22 @@ void Glance::personalise(const RecordedTable& table, std::vector<Row>& rows) con
     const auto set = [&](Row& row, std::string_view name, Cell value) {
         if (const auto column = table.column(name)) row[*column] = std::move(value);
     };
+    // Who has this number in the recording gets the other one's.
+    const Cell recorded{std::int64_t{state_.data().spid}};
+    const Cell own{std::int64_t{client_.spid}};
+    const auto exchange = [&](Cell& number) {
+        if (number == recorded) {
+            number = own;
+        } else if (number == own) {
+            number = recorded;
+        }
+    };
+    const auto blocker = table.column("blocking_session_id");
     for (Row& row : rows) {
-        if (row[session] != Cell{std::int64_t{state_.data().spid}}) continue;
-        row[session] = Cell{std::int64_t{client_.spid}};
+        const bool asks = row[session] == recorded;
+        exchange(row[session]);
+        if (blocker) exchange(row[*blocker]);
+        if (!asks) continue;
         set(row, "encrypt_option", Cell{client_.encrypted ? "TRUE" : "FALSE"});
         set(row, "auth_scheme", Cell{client_.auth_scheme});
         set(row, "client_net_address", Cell{client_.client_address});

@@ -150,11 +150,18 @@ std::optional<NtlmAnswer> parse_ntlm_answer(std::string_view token) {
     ByteReader reader(token);
     if (reader.raw(signature.size()) != signature || reader.u32() != type)
         throw ProtocolError("not an answer to an NTLM challenge");
-    field_of(token, reader);  // LM
+    const std::string short_response = field_of(token, reader);
     const std::string response = field_of(token, reader);
     NtlmAnswer answer;
     answer.domain = utf16le_to_utf8(field_of(token, reader));
     answer.user = utf16le_to_utf8(field_of(token, reader));
+    // tedious cuts the long response to its proof: servers go by LMv2 then, which is made in the same way.
+    constexpr std::size_t lm_v2_size = 24;
+    if (response.size() == proof_size && short_response.size() == lm_v2_size) {
+        answer.proof = short_response.substr(0, proof_size);
+        answer.blob = short_response.substr(proof_size);
+        return answer;
+    }
     if (response.size() < least_v2_size) return std::nullopt;
     answer.proof = response.substr(0, proof_size);
     answer.blob = response.substr(proof_size);
