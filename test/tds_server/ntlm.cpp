@@ -21,8 +21,8 @@ constexpr std::size_t proof_size = 16;
 constexpr std::size_t least_v2_size = 44;
 
 // Unicode, NTLM, always sign, the target is a domain, extended session security, target information, version.
-constexpr std::uint32_t challenge_flags = 0x00000001 | 0x00000004 | 0x00000200 | 0x00008000 | 0x00010000 | 0x00080000 |
-                                          0x00800000 | 0x02000000;
+constexpr std::uint32_t challenge_flags =
+    0x00000001 | 0x00000004 | 0x00000200 | 0x00008000 | 0x00010000 | 0x00080000 | 0x00800000 | 0x02000000;
 
 enum AvId : std::uint16_t { av_end = 0, av_computer = 1, av_domain = 2, av_dns_computer = 3, av_dns_domain = 4 };
 
@@ -170,8 +170,9 @@ std::optional<NtlmAnswer> parse_ntlm_answer(std::string_view token) {
 
 bool ntlm_verifies(const NtlmAnswer& answer, std::string_view challenge, std::string_view password) {
     std::string user = answer.user;
-    std::transform(user.begin(), user.end(), user.begin(),
-                   [](unsigned char c) { return c < 0x80 ? static_cast<char>(std::toupper(c)) : static_cast<char>(c); });
+    std::transform(user.begin(), user.end(), user.begin(), [](unsigned char c) {
+        return c < 0x80 ? static_cast<char>(std::toupper(c)) : static_cast<char>(c);
+    });
     const std::string key = hmac_md5(md4(utf8_to_utf16le(password)), utf8_to_utf16le(user + answer.domain));
     const std::string expected = hmac_md5(key, std::string(challenge) + answer.blob);
     return expected.size() == answer.proof.size() &&

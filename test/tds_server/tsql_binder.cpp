@@ -210,9 +210,9 @@ class Binder {
     }
 
     BoundExpression operator()(const Variable& variable) const {
-        const auto declared = std::find_if(
-            context_.variables.begin(), context_.variables.end(),
-            [&](const auto& known) { return same_name(known.first, variable.name, server_.collation()); });
+        const auto declared =
+            std::find_if(context_.variables.begin(), context_.variables.end(),
+                         [&](const auto& known) { return same_name(known.first, variable.name, server_.collation()); });
         if (declared == context_.variables.end()) return bind_variable(variable.name, server_);
         return {declared->second, [name = declared->first](const Frame& frame) {
                     const auto found = frame.variables->find(name);
@@ -265,8 +265,9 @@ class Binder {
     BoundExpression operator()(const Collated& collated) const {
         BoundExpression operand = visit(*collated.operand);
         if (!is_text(operand.type.type) && !operand.constant)
-            throw SqlError(447, 16,
-                           fmt::format("Expression type {} is invalid for COLLATE clause.", type_name(operand.type.type)));
+            throw SqlError(
+                447, 16,
+                fmt::format("Expression type {} is invalid for COLLATE clause.", type_name(operand.type.type)));
         operand.collation = collated.collation.value_or(server_.collation());
         return operand;
     }
@@ -307,16 +308,17 @@ class Binder {
             constants = constants && values.back().constant && !is_null(*values.back().constant);
         }
         const bool aggregate = operand.aggregate || any_aggregate(values);
-        if (constants && is_text(type.type)) return negated_if(list.negated, among_texts(std::move(operand), values, collation));
+        if (constants && is_text(type.type))
+            return negated_if(list.negated, among_texts(std::move(operand), values, collation));
         for (BoundExpression& value : values)
             value = as_type(std::move(value), type);
         operand = as_type(std::move(operand), type);
-        BoundExpression any{truth_type,
-                            [type, collation, operand = std::move(operand),
-                             values = std::move(values)](const Frame& frame) {
-                                return is_among(operand.value(frame), values, type, collation, frame);
-                            },
-                            aggregate};
+        BoundExpression any{
+            truth_type,
+            [type, collation, operand = std::move(operand), values = std::move(values)](const Frame& frame) {
+                return is_among(operand.value(frame), values, type, collation, frame);
+            },
+            aggregate};
         return negated_if(list.negated, std::move(any));
     }
 
@@ -326,21 +328,22 @@ class Binder {
         require_one_column(*plan);
         const ColumnType type = common_type(operand.type, plan->columns.front().type);
         const Collation collation = operand.collation.value_or(server_.collation());
-        BoundExpression any{truth_type, [=, operand = std::move(operand)](const Frame& frame) {
-                                const Cell wanted = operand.value(frame);
-                                const std::vector<Row> rows = run_query(*plan, {*frame.server, *frame.variables, &frame});
-                                if (rows.empty()) return Cell{false};
-                                if (is_null(wanted)) return Cell{};
-                                bool unknown = false;
-                                for (const Row& row : rows) {
-                                    if (is_null(row.front())) {
-                                        unknown = true;
-                                    } else if (compare_bound(wanted, row.front(), type, collation) == 0) {
-                                        return Cell{true};
-                                    }
-                                }
-                                return unknown ? Cell{} : Cell{false};
-                            }};
+        BoundExpression any{
+            truth_type, [=, operand = std::move(operand)](const Frame& frame) {
+                const Cell wanted = operand.value(frame);
+                const std::vector<Row> rows = run_query(*plan, {*frame.server, *frame.variables, &frame});
+                if (rows.empty()) return Cell{false};
+                if (is_null(wanted)) return Cell{};
+                bool unknown = false;
+                for (const Row& row : rows) {
+                    if (is_null(row.front())) {
+                        unknown = true;
+                    } else if (compare_bound(wanted, row.front(), type, collation) == 0) {
+                        return Cell{true};
+                    }
+                }
+                return unknown ? Cell{} : Cell{false};
+            }};
         return negated_if(in.negated, std::move(any));
     }
 
@@ -429,7 +432,8 @@ class Binder {
                                                bool& known_table) const {
         std::optional<BoundExpression> found;
         for (std::size_t table = 0; table < scope.size(); ++table) {
-            if (!reference.table.empty() && !matches_table(scope[table], reference.table, server_.collation())) continue;
+            if (!reference.table.empty() && !matches_table(scope[table], reference.table, server_.collation()))
+                continue;
             known_table = true;
             const auto& columns = scope[table].columns;
             const auto column = std::find_if(columns.begin(), columns.end(), [&](const Column& known) {
@@ -466,7 +470,8 @@ class Binder {
         } else if (!is_ranking(call.name)) {
             throw SqlError(195, 15, fmt::format("'{}' is not a recognized window function name.", call.name));
         } else if (window.order_by.empty()) {
-            throw SqlError(4112, 15, fmt::format("The function '{}' must have an OVER clause with ORDER BY.", call.name));
+            throw SqlError(4112, 15,
+                           fmt::format("The function '{}' must have an OVER clause with ORDER BY.", call.name));
         }
         const std::size_t index = context_.windows->size();
         context_.windows->push_back(std::move(window));
@@ -478,9 +483,10 @@ class Binder {
     }
     static void require_one_column(const QueryPlan& plan) {
         if (plan.columns.size() != 1)
-            throw SqlError(116, 16,
-                           "Only one expression can be specified in the select list when the subquery is not introduced "
-                           "with EXISTS.");
+            throw SqlError(
+                116, 16,
+                "Only one expression can be specified in the select list when the subquery is not introduced "
+                "with EXISTS.");
     }
 
     static bool any_aggregate(const std::vector<BoundExpression>& parts) {
