@@ -73,14 +73,10 @@ Query QueryParser::query_body() {
             expect_word("ONLY");
         }
     }
-    for_clause();
+    // XML and JSON are formatted by the server: no client of ours asks for that.
+    if (is_word("FOR")) refuse();
     if (accept_word("OPTION")) skip_brackets();
     return parsed;
-}
-
-// XML and JSON are formatted by the server: no client of ours asks for that.
-void QueryParser::for_clause() {
-    if (is_word("FOR")) refuse();
 }
 
 void QueryParser::branch(Query& parsed) {
