@@ -240,6 +240,7 @@ TDS_SERVER_SOURCES += test/tds_server/tsql_evaluator.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_functions.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_grouping.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_lexer.cpp
+TDS_SERVER_SOURCES += test/tds_server/tsql_operators.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_parser.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_planner.cpp
 TDS_SERVER_SOURCES += test/tds_server/tsql_query.cpp
