@@ -22,6 +22,9 @@ $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 
+# A machine that is busy reads a tenant's tables so slowly that its sessions are told to wait.
+sub collected { return (($node->psql('app', "SET vitals.tenant = 'acme'; SELECT c.status FROM vitals.collect_now('$_[0]') AS c"))[1] // '') =~ /online/; }
+
 sub told
 {
     my ($path) = grep { -e "$_/jobs" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
@@ -93,13 +96,13 @@ within($change_limit, 'the tenant sees what is wrong', sub {
     $problem =~ /"broken" is left out/ && $problem =~ /"othername" is left out/ && $problem =~ /"\Q$first_builtin\E" is left out/
       && $problem =~ /"huge" is left out/ });
 note(sql("SELECT problem FROM vitals.tenants WHERE name = 'acme'"));
-is(sql("SELECT c.status FROM vitals.collect_now('one') AS c"), 'online', 'and its servers are polled all the same');
+within($sample_limit, 'and its servers are polled all the same', sub { collected('one') });
 is(scalar(grep { $_->{group} =~ /broken|othername|something_else|huge/ } definitions()), 0, 'the prober hears of none of them');
 sql("DELETE FROM tenant_acme.metric_groups WHERE name <> 'mine'; SELECT vitals.notify_collector()");
 within($change_limit, 'once they are gone, so is the problem', sub { sql("SELECT problem IS NULL FROM vitals.tenants WHERE name = 'acme'") eq 't' });
 sql('ALTER TABLE tenant_acme.metric_groups RENAME TO elsewhere; SELECT vitals.notify_collector()');
 within($change_limit, 'that the table is gone is a problem', sub { sql("SELECT problem ~ 'metric groups' FROM vitals.tenants WHERE name = 'acme'") eq 't' });
-is(sql("SELECT c.status FROM vitals.collect_now('one') AS c"), 'online', 'but none of its servers');
+within($sample_limit, 'but none of its servers', sub { collected('one') });
 sql('ALTER TABLE tenant_acme.elsewhere RENAME TO metric_groups; SELECT vitals.notify_collector()');
 
 # -- announcements
