@@ -70,6 +70,7 @@ SQL_PARTS += sql/93_api_history.sql
 SQL_PARTS += sql/95_setup_rest.sql
 SQL_PARTS += sql/99_grants.sql
 
+EXTENSION_SOURCES += src/extension/caller_tenant.cpp
 EXTENSION_SOURCES += src/extension/collection_loop.cpp
 EXTENSION_SOURCES += src/extension/collector.cpp
 EXTENSION_SOURCES += src/extension/collector_report.cpp
@@ -82,6 +83,7 @@ EXTENSION_SOURCES += src/extension/installation.cpp
 EXTENSION_SOURCES += src/extension/launcher.cpp
 EXTENSION_SOURCES += src/extension/module.cpp
 EXTENSION_SOURCES += src/extension/own_metrics.cpp
+EXTENSION_SOURCES += src/extension/planned_query.cpp
 EXTENSION_SOURCES += src/extension/prober_process.cpp
 EXTENSION_SOURCES += src/extension/prober_supervisor.cpp
 EXTENSION_SOURCES += src/extension/requests.cpp

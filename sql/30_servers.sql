@@ -17,24 +17,24 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    found_id uuid;
+    found_server record;
 BEGIN
     -- What can be an id is never a name: whoever gives the id of one server must not get another one that is called so.
     IF vitals.is_id(server) THEN
-        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
-            INTO found_id USING server::uuid;
+        found_server := vitals.query_row(format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name),
+                                         server::uuid);
     ELSE
-        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name)
-            INTO found_id USING server;
+        found_server := vitals.query_row(format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name),
+                                         server);
     END IF;
-    IF found_id IS NULL THEN
+    IF found_server IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'PT404',
             MESSAGE = 'server not found',
             DETAIL = format('No server %s in tenant "%s".', coalesce(quote_literal(server), 'NULL'), tenant.name),
             HINT = 'vitals.collection_status lists the servers.';
     END IF;
-    RETURN found_id;
+    RETURN found_server.id;
 END
 $$;
 COMMENT ON FUNCTION vitals.find_server_in(vitals.tenants, text) IS 'vitals.find_server as the tenant''s role.';
@@ -415,30 +415,37 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
--- One statement, of look-ups by key: what it costs is that it is parsed and planned anew for every call.
-CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
+-- One statement, of look-ups by key: dashboards ask for it all the time.
+CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server_id uuid) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    setting vitals.collection_setting;
-    id uuid := CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END;
-    metrics jsonb;
+    setting vitals.collection_setting := vitals.query_row(
+        format('SELECT c.server_id, c.interval_seconds, c.enabled, ARRAY(SELECT jsonb_array_elements_text(c.metrics_enabled)),
+                       (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
+                FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name),
+        server_id);
 BEGIN
-    EXECUTE format('SELECT c.server_id, c.interval_seconds, c.enabled, c.metrics_enabled,
-                           (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
-                    FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name)
-        INTO setting.server_id, setting.interval_seconds, setting.enabled, metrics, setting.last_collected_at USING id;
     -- No server, or one whose configuration was deleted.
     IF setting.server_id IS NULL THEN
-        setting.server_id := vitals.find_server_in(tenant, server);
+        setting.server_id := vitals.find_server_in(tenant, server_id::text);
         EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
-            INTO setting.last_collected_at USING setting.server_id;
-    END IF;
-    IF metrics IS NOT NULL THEN
-        setting.metrics_enabled := ARRAY(SELECT jsonb_array_elements_text(metrics));
+            INTO setting.last_collected_at USING server_id;
     END IF;
     RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.stored_config_in(vitals.tenants, uuid) IS
+'How a server is collected, as the tenant''s role; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN vitals.stored_config_in(
+        tenant, CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END);
 END
 $$;
 COMMENT ON FUNCTION vitals.stored_config_in(vitals.tenants, text) IS 'vitals.stored_config as the tenant''s role.';
@@ -449,6 +456,13 @@ SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.stored_config(text) IS
 'How a server (name or id) is collected; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.stored_config(server_id uuid) RETURNS vitals.collection_setting
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.stored_config(uuid) IS
+'How a server is collected; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_config_put_in(
     tenant vitals.tenants, server text, interval_seconds integer, enabled boolean, metrics_enabled text[]
@@ -478,7 +492,7 @@ BEGIN
         USING found_id, interval_seconds, enabled,
             CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics_in(tenant, metrics_enabled) END;
     PERFORM vitals.notify_collector();
-    RETURN vitals.stored_config_in(tenant, server);
+    RETURN vitals.stored_config_in(tenant, found_id);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_config_put_in(vitals.tenants, text, integer, boolean, text[]) IS
