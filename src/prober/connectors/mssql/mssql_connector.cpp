@@ -1,6 +1,7 @@
 #include "prober/connectors/mssql/mssql_connector.h"
 
 #include <stdexcept>
+#include <utility>
 
 #include "prober/connectors/mssql/mssql_session.h"
 
@@ -18,6 +19,7 @@ class MssqlConnector : public Connector {
     }
 
     [[nodiscard]] std::string_view name() const noexcept override { return "mssql"; }
+    void define(std::shared_ptr<const core::MetricGroups> groups) override { shared_->plans.define(std::move(groups)); }
     [[nodiscard]] std::unique_ptr<Session> open_session() const override {
         return std::make_unique<MssqlSession>(shared_);
     }

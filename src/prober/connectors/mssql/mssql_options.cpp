@@ -96,6 +96,9 @@ void apply_option(MssqlOptions& options, std::string_view name, const std::strin
     } else if (name == "app_name") {
         check_text("option app_name", value, max_login_text);
         options.app_name = value;
+    } else if (name == "mode") {
+        if (value != "batches" && value != "procedures") refuse("option mode must be batches or procedures");
+        options.procedures = value == "procedures";
     } else if (name == "packet_size") {
         options.packet_size = parse_packet_size(value);
     } else {

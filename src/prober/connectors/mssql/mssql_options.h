@@ -20,6 +20,7 @@ struct MssqlOptions {
     std::string certificate_name;    // "hostname_in_certificate"; the host by default
     std::string database;            // "database", default master
     std::string app_name;            // "app_name", default pg_vitals
+    bool procedures = false;         // "mode": batches (default) or procedures
     int packet_size = 0;             // "packet_size", 512 … 32767 bytes; 0: as the server likes
 };
 
