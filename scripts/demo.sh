@@ -138,6 +138,8 @@ start_server() {
     cat >> "$run/data/postgresql.conf" << CONF
 shared_preload_libraries = 'pg_vitals'
 vitals.ca_directory = '$run/ca'
+# The simulated servers listen on loopback, which is forbidden by default.
+vitals.allowed_targets = 'all'
 listen_addresses = ''
 unix_socket_directories = '$run'
 port = $(cat "$run/port")

@@ -7,10 +7,10 @@ cd "$(dirname "$0")/.."
 oldest_postgresql=14
 newest_postgresql=18
 
-build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libseccomp-dev libfmt-dev nlohmann-json3-dev libcli11-dev)
+build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libkrb5-dev libseccomp-dev libfmt-dev nlohmann-json3-dev libcli11-dev)
 # The simulated SQL Servers. CMake builds them together with the tests.
 demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates)
-check=(ccache clang clang-format clang-tidy git libbenchmark-dev libclang-rt-dev libipc-run-perl perl python3
+check=(ccache clang clang-format clang-tidy git krb5-admin-server krb5-kdc krb5-user libbenchmark-dev libclang-rt-dev libipc-run-perl perl python3
     procps python3-openssl python3-pymssql python3-tds shellcheck)
 node_directory=test/tds_server/clients
 

@@ -1,5 +1,12 @@
 -- Tenants: the registry, who may use which, and the choice of the caller's tenant.
 
+CREATE FUNCTION vitals.target_list_problem(list text) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_target_list_problem';
+COMMENT ON FUNCTION vitals.target_list_problem(text) IS
+'What is wrong with a list of networks and ports as vitals.allowed_targets has it; NULL where nothing is.';
+
 CREATE TABLE vitals.tenant_registry (
     tenant_key integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id uuid NOT NULL UNIQUE DEFAULT pg_catalog.gen_random_uuid(),
@@ -8,10 +15,13 @@ CREATE TABLE vitals.tenant_registry (
     role regrole NOT NULL,
     role_made boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    allowed_targets text CHECK (vitals.target_list_problem(allowed_targets) IS NULL)
 );
 COMMENT ON TABLE vitals.tenant_registry IS 'One row per tenant. Users see their own through vitals.tenants.';
 COMMENT ON COLUMN vitals.tenant_registry.role_made IS 'Whether the role was made with the tenant, and goes with it.';
+COMMENT ON COLUMN vitals.tenant_registry.allowed_targets IS
+'Networks and ports that the tenant''s servers may be at, within vitals.allowed_targets; NULL: all of those.';
 SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_registry', '');
 SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_registry_tenant_key_seq', '');
 

@@ -175,8 +175,9 @@ COMMENT ON FUNCTION vitals.change_settings(integer, text) IS
 'Writes the settings of the caller''s tenant, where not NULL. Called by vitals.alter_tenant, which checks them.';
 
 -- The setting chooses the tenant for what runs as its role; it ends with the function.
-CREATE FUNCTION vitals.alter_tenant(name text, retention_days integer DEFAULT NULL, partition_width text DEFAULT NULL)
-RETURNS void
+CREATE FUNCTION vitals.alter_tenant(
+    name text, retention_days integer DEFAULT NULL, partition_width text DEFAULT NULL, allowed_targets text DEFAULT NULL
+) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 SET vitals.tenant TO ''
@@ -187,6 +188,15 @@ DECLARE
     lost record;
 BEGIN
     PERFORM vitals.check_tenant_settings(coalesce(retention_days, 30), coalesce(partition_width, 'month'));
+    IF vitals.target_list_problem(allowed_targets) IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid list of targets',
+            DETAIL = vitals.target_list_problem(allowed_targets) || '.',
+            HINT = 'Networks and ports, for example 10.0.0.0/8, [fd00::/8]:1433, !10.1.2.3; all for everything that vitals.allowed_targets allows.';
+    END IF;
+    UPDATE vitals.tenant_registry AS t SET allowed_targets = alter_tenant.allowed_targets
+    WHERE t.tenant_key = tenant.tenant_key AND alter_tenant.allowed_targets IS NOT NULL;
     PERFORM set_config('vitals.tenant', tenant.name, true);
     PERFORM vitals.change_settings(retention_days, partition_width);
     IF retention_days IS NOT NULL THEN
@@ -202,8 +212,8 @@ BEGIN
     PERFORM vitals.notify_collector();
 END
 $$;
-COMMENT ON FUNCTION vitals.alter_tenant(text, integer, text) IS
-'Changes what is given (not NULL) of a tenant. retention_days: 1..3650; says how much is past it, see vitals.retention_preview. partition_width: month, week or day, for partitions made from now on. Errors: 22023 out of range, PT404 tenant not found. Needs a superuser.';
+COMMENT ON FUNCTION vitals.alter_tenant(text, integer, text, text) IS
+'Changes what is given (not NULL) of a tenant. retention_days: 1..3650; says how much is past it, see vitals.retention_preview. partition_width: month, week or day, for partitions made from now on. allowed_targets: networks and ports that its servers may be at, within those of the setting vitals.allowed_targets; ''all'' for all of them. Errors: 22023 out of range, PT404 tenant not found. Needs a superuser.';
 
 CREATE FUNCTION vitals.set_tenant_status(name text, status text) RETURNS void
 LANGUAGE plpgsql

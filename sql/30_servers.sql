@@ -106,10 +106,18 @@ BEGIN
             WHEN jsonb_typeof(option.value) NOT IN ('string', 'number', 'boolean')
                 OR length(option.content) NOT BETWEEN 1 AND 200 OR option.content ~ '[[:cntrl:]]' THEN
                 'Its value is a number, true, false or a text of 1 to 200 characters without control characters.'
+            WHEN option.key = 'encrypt' AND option.content = 'strict' THEN
+                'It is "require" (the default), "request" or "off". "strict" needs TDS 8.0, which FreeTDS 1.3 does not speak.'
             WHEN option.key = 'encrypt' AND option.content NOT IN ('require', 'request', 'off') THEN
                 'It is "require" (the default), "request" or "off".'
             WHEN option.key = 'trust_server_certificate' AND option.content NOT IN ('true', 'false') THEN
                 'It is true or false.'
+            WHEN option.key = 'auth' AND option.content NOT IN ('sql', 'ntlm', 'kerberos') THEN
+                'It is "sql", "ntlm" (for DOMAIN\user) or "kerberos" (for user@REALM).'
+            WHEN option.key = 'application_intent' AND option.content NOT IN ('ReadOnly', 'ReadWrite') THEN
+                'It is "ReadWrite" (the default) or "ReadOnly".'
+            WHEN option.key = 'instance' AND option.content !~ '^[[:alnum:]_$#]{1,16}$' THEN
+                'It is the name of an instance, without the host.'
             WHEN option.key = 'packet_size'
                 AND CASE WHEN option.content ~ '^[0-9]{3,5}$' THEN option.content::integer ELSE 0 END
                     NOT BETWEEN 512 AND 32767 THEN
@@ -148,6 +156,7 @@ AS $$
 DECLARE
     found_id uuid := vitals.find_server_in(tenant, server);
     credential uuid;
+    host text;
 BEGIN
     IF username IS NULL OR length(username) NOT BETWEEN 1 AND 128 OR username ~ '[[:cntrl:]]' THEN
         RAISE EXCEPTION USING
@@ -155,8 +164,8 @@ BEGIN
             MESSAGE = 'invalid username',
             HINT = 'A username has between 1 and 128 characters and no control characters.';
     END IF;
-    EXECUTE format('SELECT s.credential_id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
-        INTO credential USING found_id;
+    EXECUTE format('SELECT s.credential_id, s.host FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
+        INTO credential, host USING found_id;
     IF credential IS NULL THEN
         credential := gen_random_uuid();
         EXECUTE format('INSERT INTO %I.credentials (id, username) VALUES ($1, $2)', tenant.schema_name)
@@ -166,7 +175,7 @@ BEGIN
     END IF;
     EXECUTE format('UPDATE %I.credentials SET username = $2, sealed_password = $3 WHERE id = $1', tenant.schema_name)
         USING credential, username,
-            CASE WHEN password IS NOT NULL THEN vitals.seal_secret(tenant.id, credential, password) END;
+            CASE WHEN password IS NOT NULL THEN vitals.seal_secret(tenant.id, credential, coalesce(host, ''), password) END;
     PERFORM vitals.notify_collector();
 END
 $$;
@@ -178,7 +187,7 @@ LANGUAGE c
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.set_credential(text, text, text) IS
-'Sets the login of a server (name or id). The password is encrypted at once, for the collector alone; nothing in SQL can read it back. Errors: 22023 bad username, PT404 server not found, PT503 no collector has started yet.';
+'Sets the login of a server (name or id). The password is encrypted at once, for the collector and the server''s host alone; nothing in SQL can read it back. Errors: 22023 bad username, PT404 server not found, PT503 no collector has started yet.';
 
 -- The rest of add_server: what writes the tenant's tables.
 CREATE FUNCTION vitals.insert_server_in(
@@ -272,7 +281,7 @@ BEGIN
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'invalid host',
             DETAIL = format('Got %s.', coalesce(quote_literal(left(host, 300)), 'NULL')),
-            HINT = 'Give a host name or an address, for example host => ''sql01.corp.example''. The port is an argument of its own; an instance is reached by its port.';
+            HINT = 'Give a host name or an address, for example host => ''sql01.corp.example''. The port is an argument of its own; a named instance is host\instance, or the option instance.';
     END IF;
     IF port NOT BETWEEN 1 AND 65535 THEN
         RAISE EXCEPTION USING
@@ -287,6 +296,40 @@ END
 $$;
 COMMENT ON FUNCTION vitals.check_server(text, text, integer, text, boolean, jsonb) IS
 'The connector of a server, if that can be as the arguments say. Error: 22023 bad argument.';
+
+-- Nothing for a named instance, whose port the SQL Server Browser of its host knows.
+CREATE FUNCTION vitals.port_of_server(port integer, kind vitals.connectors, options jsonb) RETURNS integer
+LANGUAGE sql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(port, CASE WHEN NOT options ? 'instance' THEN kind.default_port END)
+$$;
+COMMENT ON FUNCTION vitals.port_of_server(integer, vitals.connectors, jsonb) IS
+'The port that is stored for a server; NULL where it is asked for with each connection.';
+
+-- As people write it: host\instance. The instance is an option, so that there is one place to look for it.
+CREATE FUNCTION vitals.split_instance(INOUT host text, INOUT options jsonb)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF position('\' IN host) = 0 OR host IS NULL OR jsonb_typeof(options) <> 'object' THEN
+        RETURN;
+    END IF;
+    IF lower(options ->> 'instance') <> lower(substr(host, position('\' IN host) + 1)) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'two instances are given',
+            DETAIL = format('Host is %s, and the option instance is %s.', quote_literal(left(host, 300)),
+                            quote_literal(left(options ->> 'instance', 100))),
+            HINT = 'Give the instance in one of the two places.';
+    END IF;
+    options := options || jsonb_build_object('instance', substr(host, position('\' IN host) + 1));
+    host := split_part(host, '\', 1);
+END
+$$;
+COMMENT ON FUNCTION vitals.split_instance(text, jsonb) IS
+'Moves the instance of host\instance into the options. Error: 22023 the options name another one.';
 
 CREATE FUNCTION vitals.add_server(
     name text,
@@ -306,7 +349,10 @@ DECLARE
     tenant vitals.tenants := vitals.tenant_of_caller();
     kind vitals.connectors;
     new_id uuid := gen_random_uuid();
+    place record := vitals.split_instance(host, options);
 BEGIN
+    host := place.host;
+    options := place.options;
     kind := vitals.check_server(name, host, port, connector, username IS NOT NULL, options);
     IF kind.needs_superuser AND NOT (SELECT r.rolsuper FROM pg_roles AS r WHERE r.rolname = current_user) THEN
         RAISE EXCEPTION USING
@@ -321,7 +367,7 @@ BEGIN
             HINT = 'Give both, or neither and call vitals.set_credential(server, username, password) later.';
     END IF;
 
-    PERFORM vitals.insert_server(new_id, name, host, coalesce(port, kind.default_port), connector, username, password,
+    PERFORM vitals.insert_server(new_id, name, host, vitals.port_of_server(port, kind, options), connector, username, password,
                                  options, metrics);
     IF kind.needs_superuser THEN
         PERFORM vitals.approve_server(new_id, tenant.tenant_key, connector);
@@ -330,7 +376,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. port: the connector''s own by default (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. host may be host\instance. port: by default that of the instance, as its SQL Server Browser says it, else the connector''s own (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,

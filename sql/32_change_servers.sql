@@ -2,20 +2,23 @@
 
 CREATE FUNCTION vitals.server_of_tenant_in(
     tenant vitals.tenants, server text,
-    OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb)
+    OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb, OUT username text,
+    OUT has_password boolean)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-    EXECUTE format('SELECT s.id, s.name, s.connector, s.host, s.port, s.options FROM %I.servers AS s WHERE s.id = $1',
+    EXECUTE format('SELECT s.id, s.name, s.connector, s.host, s.port, s.options, c.username, c.sealed_password IS NOT NULL
+                    FROM %1$I.servers AS s LEFT JOIN %1$I.credentials AS c ON c.id = s.credential_id WHERE s.id = $1',
                    tenant.schema_name)
-        INTO id, name, connector, host, port, options USING vitals.find_server_in(tenant, server);
+        INTO id, name, connector, host, port, options, username, has_password USING vitals.find_server_in(tenant, server);
 END
 $$;
 COMMENT ON FUNCTION vitals.server_of_tenant_in(vitals.tenants, text) IS 'vitals.server_of_tenant as the tenant''s role.';
 
 CREATE FUNCTION vitals.server_of_tenant(
-    server text, OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb)
+    server text, OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb,
+    OUT username text, OUT has_password boolean)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
@@ -29,7 +32,7 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format('UPDATE %I.servers AS s
-                    SET name = coalesce($2, s.name), host = coalesce($3, s.host), port = coalesce($4, s.port),
+                    SET name = coalesce($2, s.name), host = coalesce($3, s.host), port = $4,
                         options = coalesce($5, s.options)
                     WHERE s.id = $1', tenant.schema_name)
         USING id, name, host, port, options;
@@ -49,14 +52,15 @@ LANGUAGE c
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.update_server(uuid, text, text, integer, jsonb) IS
-'Changes what is not NULL of a server''s row. Called by vitals.alter_server, which checks the arguments.';
+'Changes what is not NULL of a server''s row, and its port. Called by vitals.alter_server, which checks the arguments.';
 
 CREATE FUNCTION vitals.alter_server(
     server text,
     name text DEFAULT NULL,
     host text DEFAULT NULL,
     port integer DEFAULT NULL,
-    options jsonb DEFAULT NULL
+    options jsonb DEFAULT NULL,
+    password text DEFAULT NULL
 ) RETURNS uuid
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -64,15 +68,40 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     before record := vitals.server_of_tenant(server);
+    -- A host without an instance leaves that of before, unless there are new options.
+    place record := vitals.split_instance(
+        host, CASE WHEN options IS NULL AND position('\' IN host) > 0 THEN before.options - 'instance'
+                   ELSE coalesce(options, before.options) END);
+    kind vitals.connectors;
 BEGIN
-    PERFORM vitals.check_server(coalesce(name, before.name), coalesce(host, before.host), coalesce(port, before.port),
-                                before.connector, false, coalesce(options, before.options));
-    PERFORM vitals.update_server(before.id, name, host, port, options);
+    IF password IS NOT NULL AND before.username IS NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'password given without username',
+            HINT = 'vitals.set_credential(server, username, password) sets both.';
+    END IF;
+    -- To another instance the port of the one before is no way.
+    IF port IS NULL AND before.options -> 'instance' IS NOT DISTINCT FROM place.options -> 'instance' THEN
+        port := before.port;
+    END IF;
+    kind := vitals.check_server(coalesce(name, before.name), coalesce(place.host, before.host), port, before.connector, false,
+                                place.options);
+    IF before.has_password AND password IS NULL AND lower(place.host) <> lower(before.host) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'password is needed for another host',
+            DETAIL = format('The stored one was given for %s, and is sent nowhere else.', before.host),
+            HINT = 'Give password => …, or remove the stored one first: vitals.set_credential(server, username, NULL).';
+    END IF;
+    PERFORM vitals.update_server(before.id, name, place.host, vitals.port_of_server(port, kind, place.options), place.options);
+    IF password IS NOT NULL THEN
+        PERFORM vitals.set_credential(before.id::text, before.username, password);
+    END IF;
     RETURN before.id;
 END
 $$;
-COMMENT ON FUNCTION vitals.alter_server(text, text, text, integer, jsonb) IS
-'Changes what is given (not NULL) of a server (name or id), and returns its id. options replaces all options. The collector uses it within a second of commit, and polls at once where the connection changed. Errors: 22023 bad argument, 23505 name exists, PT404 server not found.';
+COMMENT ON FUNCTION vitals.alter_server(text, text, text, integer, jsonb, text) IS
+'Changes what is given (not NULL) of a server (name or id), and returns its id. options replaces all options. A stored password is bound to its host: with another host, give it again as password. The collector uses it within a second of commit, and polls at once where the connection changed. Errors: 22023 bad argument, 23505 name exists, PT404 server not found.';
 
 CREATE FUNCTION vitals.delete_server_in(tenant vitals.tenants, id uuid, keep_history boolean) RETURNS void
 LANGUAGE plpgsql

@@ -27,12 +27,12 @@ AS 'MODULE_PATHNAME', 'vitals_refuse_in_extension_script';
 COMMENT ON FUNCTION vitals.refuse_in_extension_script() IS
 'Raises an error inside CREATE or ALTER EXTENSION: what a tenant owns would become a member of the extension, and dumps would leave it out.';
 
-CREATE FUNCTION vitals.seal_secret(tenant_id uuid, credential_id uuid, secret text) RETURNS bytea
+CREATE FUNCTION vitals.seal_secret(tenant_id uuid, credential_id uuid, host text, secret text) RETURNS bytea
 LANGUAGE c VOLATILE STRICT
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_seal_secret';
-COMMENT ON FUNCTION vitals.seal_secret(uuid, uuid, text) IS
-'Encrypts a secret with the cluster''s public key (libsodium sealed box), bound to a tenant and a credential: opened for any other it is refused. Errors: 22023 longer than 1000 bytes, PT503 no collector has started yet.';
+COMMENT ON FUNCTION vitals.seal_secret(uuid, uuid, text, text) IS
+'Encrypts a secret with the cluster''s public key (libsodium sealed box), bound to a tenant, a credential and the host that it may be sent to: opened for any other it is refused. Errors: 22023 longer than 1000 bytes, PT503 no collector has started yet.';
 
 CREATE FUNCTION vitals.collector_figures(
     OUT tenants integer, OUT targets integer, OUT in_flight integer, OUT overdue integer, OUT polls bigint,

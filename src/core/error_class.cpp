@@ -10,8 +10,9 @@ namespace {
 
 using Entry = std::pair<ErrorClass, std::string_view>;
 
-constexpr std::array<Entry, 18> names{{
+constexpr std::array<Entry, 19> names{{
     {ErrorClass::name_lookup, "name_lookup"},
+    {ErrorClass::not_allowed, "not_allowed"},
     {ErrorClass::refused, "refused"},
     {ErrorClass::unreachable, "unreachable"},
     {ErrorClass::timeout, "timeout"},

@@ -44,6 +44,45 @@ class Secret {
     std::string text_;
 };
 
+// Bytes that wait to be sent, passwords among them. Wherever they stood, they are wiped: when they are sent, when the
+// buffer grows and moves, and at its end.
+class SecretBuffer {
+  public:
+    SecretBuffer() = default;
+    SecretBuffer(const SecretBuffer&) = delete;
+    SecretBuffer& operator=(const SecretBuffer&) = delete;
+    ~SecretBuffer() { explicit_bzero(bytes_.data(), bytes_.capacity()); }
+
+    void append(std::string_view more) {
+        if (bytes_.size() + more.size() > bytes_.capacity()) move_to_larger(more.size());
+        bytes_.append(more);
+    }
+    // Forgets the first bytes. What is left moves to the front only when the buffer is empty or grows.
+    void drop(std::size_t count) noexcept {
+        explicit_bzero(bytes_.data() + dropped_, count);
+        dropped_ += count;
+        if (dropped_ < bytes_.size()) return;
+        bytes_.clear();
+        dropped_ = 0;
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return std::string_view(bytes_).substr(dropped_); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - dropped_; }
+    [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+
+  private:
+    void move_to_larger(std::size_t more) {
+        std::string larger;
+        larger.reserve((size() + more) * 2);
+        larger.append(view());
+        explicit_bzero(bytes_.data(), bytes_.capacity());
+        bytes_.swap(larger);
+        dropped_ = 0;
+    }
+
+    std::string bytes_;
+    std::size_t dropped_ = 0;
+};
+
 // Wipes any other string that held a secret for a moment, such as a job line after it was parsed or sent.
 inline void wipe_text(std::string& text) noexcept {
     explicit_bzero(text.data(), text.capacity());

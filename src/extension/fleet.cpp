@@ -35,9 +35,14 @@ std::string bytes_of_hex(const pg::Cell& cell) {
     return bytes;
 }
 
-// Who seals and who opens must agree on this text: it ties a secret to its place (vitals_seal_secret).
+// Who seals and who opens must agree on this text: it ties a secret to its place and to the host that it may be sent to
+// (vitals_seal_secret).
 std::string secret_owner(const Tenant& tenant, const Target& target) {
-    return tenant.id + "/" + target.credential_id + ":";
+    std::string host = target.host;
+    for (char& c : host) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+    }
+    return tenant.id + "/" + target.credential_id + "@" + std::to_string(host.size()) + ":" + host + ":";
 }
 
 Target target_of(const pg::Row& row) {
@@ -109,7 +114,7 @@ std::vector<Tenant> load_tenants() {
     const auto rows = pg::query(
         "SELECT t.tenant_key, t.id, t.name, t.schema_name, t.role::pg_catalog.oid, r.rolsuper,"
         " (SELECT pg_catalog.string_agg(s.server_id || '/' || s.connector, ' ') FROM vitals.trusted_servers AS s"
-        "  WHERE s.tenant_key = t.tenant_key), t.version"
+        "  WHERE s.tenant_key = t.tenant_key), t.version, t.allowed_targets"
         " FROM vitals.tenant_registry AS t JOIN pg_catalog.pg_roles AS r ON r.oid = t.role"
         " WHERE t.status = 'active' AND NOT (SELECT s.paused FROM vitals.installation_status AS s) ORDER BY "
         "t.tenant_key");
@@ -121,7 +126,8 @@ std::vector<Tenant> load_tenants() {
                       .role = number_of<pg::RoleId>(row.at(4)),
                       .version = row.at(7).value_or(""),
                       .owner_too_powerful = row.at(5) != pg::Cell{"f"},
-                      .trusted_servers = {}};
+                      .trusted_servers = {},
+                      .allowed_targets = row.at(8).value_or("")};
         std::istringstream trusted(row.at(6).value_or(""));
         for (std::string server; trusted >> server;)
             tenant.trusted_servers.insert(server);

@@ -25,6 +25,7 @@ struct Tenant {
     std::string version;                    // of its relations
     bool owner_too_powerful = false;        // a superuser: nothing of it is touched
     std::set<std::string> trusted_servers;  // "uuid/connector" that only a superuser may add
+    std::string allowed_targets;            // empty: as the setting says
 };
 
 // One server of a tenant.

@@ -87,19 +87,32 @@ const char* meaning_of_exit(int status) {
     }
 }
 
+std::vector<std::string> command_line(const ProberSettings& settings) {
+    std::vector<std::string> words{settings.path,    "serve",
+                                   "--fd",           std::to_string(prober_fd),
+                                   "--threads",      std::to_string(settings.threads),
+                                   "--memory-limit", std::to_string(settings.memory_limit_bytes),
+                                   "--grace-ms",     std::to_string(settings.grace.count())};
+    const auto add = [&words](const char* option, const std::string& value) {
+        if (!value.empty()) words.insert(words.end(), {option, value});
+    };
+    if (settings.allow_local) words.emplace_back("--allow-local");
+    add("--ca-directory", settings.ca_directory);
+    for (const std::string& list : settings.network.allowed_targets)
+        add("--allowed-targets", list);
+    if (settings.network.own_port > 0) add("--own-port", std::to_string(settings.network.own_port));
+    add("--krb5-config", settings.network.krb5_config);
+    add("--keytab", settings.network.keytab);
+    return words;
+}
+
 }  // namespace
 
 ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::max_result_line) {
     if (access(settings.path.c_str(), X_OK) != 0) {
         throw std::system_error(errno, std::generic_category(), "could not execute \"" + settings.path + "\"");
     }
-    std::vector<std::string> words{settings.path,    "serve",
-                                   "--fd",           std::to_string(prober_fd),
-                                   "--threads",      std::to_string(settings.threads),
-                                   "--memory-limit", std::to_string(settings.memory_limit_bytes),
-                                   "--grace-ms",     std::to_string(settings.grace.count())};
-    if (settings.allow_local) words.emplace_back("--allow-local");
-    if (!settings.ca_directory.empty()) words.insert(words.end(), {"--ca-directory", settings.ca_directory});
+    const std::vector<std::string> words = command_line(settings);
     std::vector<const char*> arguments;
     arguments.reserve(words.size() + 1);
     for (const auto& word : words)
@@ -128,7 +141,6 @@ ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::m
 }
 
 ProberProcess::~ProberProcess() {
-    core::wipe_text(unsent_);
     if (pid_ > 0) {
         kill();
         reap();
@@ -139,27 +151,21 @@ ProberProcess::~ProberProcess() {
 bool ProberProcess::send(std::string_view line) {
     if (unsent_.size() + line.size() > most_unsent) return false;
     unsent_.append(line);
-    unsent_.push_back('\n');
+    unsent_.append("\n");
     return flush();
 }
 
 bool ProberProcess::flush() {
-    std::size_t sent = 0;
-    bool healthy = true;
-    while (sent < unsent_.size()) {
-        const ssize_t count = ::send(fd_, unsent_.data() + sent, unsent_.size() - sent, MSG_NOSIGNAL);
+    while (!unsent_.empty()) {
+        const std::string_view waiting = unsent_.view();
+        const ssize_t count = ::send(fd_, waiting.data(), waiting.size(), MSG_NOSIGNAL);
         if (count < 0) {
             if (errno == EINTR) continue;
-            healthy = errno == EAGAIN || errno == EWOULDBLOCK;
-            break;
+            return errno == EAGAIN || errno == EWOULDBLOCK;
         }
-        sent += static_cast<std::size_t>(count);
+        unsent_.drop(static_cast<std::size_t>(count));
     }
-    // Jobs carry passwords: what was sent is wiped, not only forgotten.
-    std::string rest = unsent_.substr(sent);
-    core::wipe_text(unsent_);
-    unsent_.swap(rest);
-    return healthy;
+    return true;
 }
 
 ProberProcess::Stream ProberProcess::receive(std::vector<std::string>& lines) {

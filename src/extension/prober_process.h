@@ -12,8 +12,19 @@
 #include <vector>
 
 #include "core/line_buffer.h"
+#include "core/secret.h"
 
 namespace vitals::ext {
+
+// Where a prober may connect to and how it proves Kerberos logins. A change takes effect with the next prober.
+struct ProberNetwork {
+    std::vector<std::string> allowed_targets;  // lists that each must allow a target
+    int own_port = 0;                          // of the server; 0: none
+    std::string krb5_config;                   // empty: the system's
+    std::string keytab;                        // empty: none
+
+    bool operator==(const ProberNetwork&) const = default;
+};
 
 struct ProberSettings {
     std::string path;  // of the program, absolute
@@ -22,6 +33,7 @@ struct ProberSettings {
     std::chrono::milliseconds grace{5000};  // how long it may finish what is in flight after SIGTERM
     bool allow_local = false;
     std::string ca_directory;  // empty: the system's own alone
+    ProberNetwork network;
 };
 
 class ProberProcess {
@@ -60,7 +72,7 @@ class ProberProcess {
 
     pid_t pid_ = -1;
     int fd_ = -1;
-    std::string unsent_;
+    core::SecretBuffer unsent_;  // jobs carry passwords
     core::LineBuffer received_;
 };
 

@@ -133,7 +133,7 @@ SecretKeys::~SecretKeys() {
 
 core::Secret SecretKeys::open(const std::string& sealed, std::string_view owner) const {
     const auto refused =
-        std::runtime_error("the stored password cannot be opened: it was sealed for another server or key");
+        std::runtime_error("the stored password cannot be opened: it was given for another server, host or key");
     if (sealed.size() < crypto_box_SEALBYTES + owner.size()) throw refused;
     std::string opened(sealed.size() - crypto_box_SEALBYTES, '\0');
     const int outcome = crypto_box_seal_open(reinterpret_cast<unsigned char*>(opened.data()),

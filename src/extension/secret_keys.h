@@ -39,7 +39,7 @@ class SecretKeys {
     std::array<unsigned char, crypto_box_PUBLICKEYBYTES> public_key_{};
 };
 
-// The session's side: seals for an owner (a text of at most 128 bytes that names tenant and credential). Returns a
+// The session's side: seals for an owner (a text of at most 400 bytes that names tenant and credential). Returns a
 // palloc'd bytea. Errors: 22023 longer than most_secret_bytes, PT503 no collector has published a key yet.
 bytea* seal_secret(const char* owner, const text* secret);
 

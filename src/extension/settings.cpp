@@ -3,14 +3,19 @@
 #include "extension/settings.h"
 
 #include <climits>
+#include <exception>
 
+#include "core/target_rules.h"
 #include "pg/compat.h"
 
 namespace vitals::ext {
 
 namespace {
 
+char* allowed_targets = nullptr;
 char* ca_directory = nullptr;
+char* krb5_config = nullptr;
+char* keytab_directory = nullptr;
 char* key_file = nullptr;
 int concurrency = 0;
 int collection_timeout_ms = 0;
@@ -56,6 +61,16 @@ const IntegerSetting fixed_at_start[] = {
      PGC_POSTMASTER, 0},
 };
 
+// The message is copied before the server is called, which may not come back.
+bool check_target_list(char** list, void** /* extra */, GucSource /* source */) {
+    char problem[200] = "";
+    describe_target_problem(*list, problem, sizeof(problem));
+    if (problem[0] == '\0') return true;
+    GUC_check_errdetail("%s.", problem);
+    GUC_check_errhint("Networks and ports, for example 10.0.0.0/8, [fd00::/8]:1433, !10.1.2.3, or all, !loopback.");
+    return false;
+}
+
 void define(const IntegerSetting& setting) {
     DefineCustomIntVariable(setting.name, setting.description, nullptr, setting.variable, setting.default_value,
                             setting.minimum, setting.maximum, setting.context, setting.flags, nullptr, nullptr,
@@ -70,6 +85,15 @@ void define_settings(bool preloaded) {
     DefineCustomBoolVariable("vitals.synchronous_commit", "Whether a collector waits until its commits are on disk.",
                              "Off loses at most the last samples in a crash of the server.", &synchronous_commit, false,
                              PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomStringVariable("vitals.allowed_targets", "Networks and ports that probers may connect to.",
+                               "What begins with ! is forbidden. A tenant may have a narrower list.", &allowed_targets,
+                               core::default_target_rules, PGC_SIGHUP, 0, check_target_list, nullptr, nullptr);
+    DefineCustomStringVariable("vitals.krb5_config", "Configuration of Kerberos for logins to servers.",
+                               "Empty means the system's, /etc/krb5.conf.", &krb5_config, "", PGC_SIGHUP, 0, nullptr,
+                               nullptr, nullptr);
+    DefineCustomStringVariable("vitals.keytab_directory", "Directory of files <tenant>.keytab.",
+                               "They prove the Kerberos logins that have no password.", &keytab_directory, "",
+                               PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
     DefineCustomStringVariable("vitals.ca_directory", "A further directory of CA files for connections to servers.",
                                "Probers can read CA files of the system and of this directory, and no other files.",
                                &ca_directory, "", PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
@@ -86,6 +110,23 @@ void define_settings(bool preloaded) {
     pg::reserve_setting_prefix("vitals");
 }
 
+void describe_target_problem(const char* list, char* problem, std::size_t size) {
+    try {
+        core::TargetRules::parse(list);
+    } catch (const std::exception& error) {
+        snprintf(problem, size, "%s", error.what());
+    }
+}
+
+const char* setting_allowed_targets() {
+    return allowed_targets;
+}
+const char* setting_krb5_config() {
+    return krb5_config;
+}
+const char* setting_keytab_directory() {
+    return keytab_directory;
+}
 const char* setting_ca_directory() {
     return ca_directory;
 }

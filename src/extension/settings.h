@@ -4,8 +4,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 namespace vitals::ext {
+
+// Writes why a list of targets cannot be used, in one line without a period; nothing if it can. Calls nothing of the
+// server.
+void describe_target_problem(const char* list, char* problem, std::size_t size);
 
 // Defines the settings. Those that only make sense when the module is preloaded are left out when it is not, since the
 // server does not accept them after its start.
@@ -13,6 +18,15 @@ void define_settings(bool preloaded);
 
 // A directory beside the system's own from which a prober may read CA files (option ca_file); empty means none.
 const char* setting_ca_directory();
+
+// Where the probers of all tenants may connect to: a list as core::TargetRules reads it, checked.
+const char* setting_allowed_targets();
+
+// Configuration file of Kerberos for the probers; empty means the system's.
+const char* setting_krb5_config();
+
+// A directory with a file <tenant>.keytab for each tenant whose Kerberos logins have no password; empty means none.
+const char* setting_keytab_directory();
 
 // Path of the private key; relative means to the data directory.
 const char* setting_key_file();

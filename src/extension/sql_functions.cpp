@@ -154,9 +154,24 @@ PGDLLEXPORT Datum vitals_seal_secret(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_seal_secret);
 
 Datum vitals_seal_secret(PG_FUNCTION_ARGS) {
-    // Must be the text that fleet.cpp opens it with.
-    const char* owner = psprintf("%s/%s:", uuid_text(PG_GETARG_DATUM(0)), uuid_text(PG_GETARG_DATUM(1)));
-    PG_RETURN_BYTEA_P(seal_secret(owner, PG_GETARG_TEXT_PP(2)));
+    // Must be the text that fleet.cpp opens it with. The size keeps a part of one host from being another host.
+    char* host = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    for (char* c = host; *c != '\0'; ++c)
+        *c = pg_ascii_tolower(static_cast<unsigned char>(*c));
+    const char* owner =
+        psprintf("%s/%s@%zu:%s:", uuid_text(PG_GETARG_DATUM(0)), uuid_text(PG_GETARG_DATUM(1)), strlen(host), host);
+    PG_RETURN_BYTEA_P(seal_secret(owner, PG_GETARG_TEXT_PP(3)));
+}
+
+PGDLLEXPORT Datum vitals_target_list_problem(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_target_list_problem);
+
+Datum vitals_target_list_problem(PG_FUNCTION_ARGS) {
+    char problem[200] = "";
+    describe_target_problem(text_to_cstring(PG_GETARG_TEXT_PP(0)), problem, sizeof(problem));
+    if (problem[0] == '\0') PG_RETURN_NULL();
+    // What was cut may end within a character.
+    PG_RETURN_TEXT_P(cstring_to_text_with_len(problem, pg_mbcliplen(problem, static_cast<int>(strlen(problem)), 199)));
 }
 
 PGDLLEXPORT Datum vitals_request_check(PG_FUNCTION_ARGS);

@@ -1,5 +1,7 @@
 #include "extension/tenant_runtime.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -19,6 +21,7 @@
 
 extern "C" {
 #include "mb/pg_wchar.h"
+#include "postmaster/postmaster.h"
 }
 
 namespace vitals::ext {
@@ -58,16 +61,34 @@ class RequestRefused : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+std::string keytab_of(const Tenant& tenant) {
+    const std::string directory = setting_keytab_directory();
+    if (directory.empty()) return {};
+    // The name is the tenant's, which has letters, digits and underscores only.
+    std::string path = directory + "/" + tenant.name + ".keytab";
+    return access(path.c_str(), R_OK) == 0 ? path : "";
+}
+
+ProberNetwork prober_network(const Tenant& tenant) {
+    ProberNetwork network{.allowed_targets = {setting_allowed_targets()},
+                          .own_port = PostPortNumber,
+                          .krb5_config = setting_krb5_config(),
+                          .keytab = keytab_of(tenant)};
+    if (!tenant.allowed_targets.empty()) network.allowed_targets.push_back(tenant.allowed_targets);
+    return network;
+}
+
 // ProberSettings take what the settings say at the moment of the start.
-ProberSettings prober_settings(bool allow_local) {
+ProberSettings prober_settings(const Tenant& tenant) {
     if (!pg::reserve_descriptor())
         throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
     return {.path = prober_path(),
             .threads = std::min(setting_concurrency(), 256),
             .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
             .grace = setting_shutdown_grace(),
-            .allow_local = allow_local,
-            .ca_directory = setting_ca_directory()};
+            .allow_local = !tenant.trusted_servers.empty(),
+            .ca_directory = setting_ca_directory(),
+            .network = prober_network(tenant)};
 }
 
 double milliseconds_of(Clock::duration span) {
@@ -102,13 +123,18 @@ Time next_after_success(Time started) {
 TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     : tenant_(std::move(tenant)),
       context_(context),
-      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(!tenant_.trusted_servers.empty()); }),
+      prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(tenant_); }),
+      network_(prober_network(tenant_)),
       next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = !tenant_.trusted_servers.empty();
     tenant_ = std::move(tenant);
-    if (local_before == tenant_.trusted_servers.empty()) prober_.renew();
+    // Where it may go is told to a prober at its start.
+    ProberNetwork network = prober_network(tenant_);
+    const bool network_changed = network != network_;
+    network_ = std::move(network);
+    if (local_before == tenant_.trusted_servers.empty() || network_changed) prober_.renew();
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
     if (started < read_not_before_ || !upgraded(started)) return;

@@ -119,6 +119,7 @@ class TenantRuntime {
     std::unordered_map<std::uint64_t, JobInFlight> jobs_;
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
+    ProberNetwork network_;  // as the last reload found it
     std::deque<core::PollRecord> records_;
     std::vector<Answer> answers_;  // to be given once the records are stored
     Time oldest_record_{};

@@ -6,10 +6,19 @@
 #include <cstdint>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/wire.h"
 
 namespace vitals::prober {
+
+// Where a prober may go and what Kerberos finds; both commands have it.
+struct NetworkFlags {
+    std::vector<std::string> allowed_targets;  // lists that each must allow a target; empty: all do
+    std::uint16_t own_port = 0;                // of the database server; 0: none
+    std::string krb5_config;                   // empty: the system's
+    std::string keytab;                        // empty: none
+};
 
 struct ServeCommand {
     int fd = -1;  // the collector's socket; -1: standard input and output
@@ -18,6 +27,7 @@ struct ServeCommand {
     std::chrono::milliseconds grace{5000};
     bool allow_local = false;
     std::string ca_directory;  // empty: none
+    NetworkFlags network;
 };
 
 struct CheckCommand {
@@ -25,6 +35,7 @@ struct CheckCommand {
     bool needs_password = false;
     std::string password_file;  // empty: ask on the terminal
     bool json = false;
+    NetworkFlags network;
 };
 
 // The exit status of a command line that is answered already.

@@ -7,9 +7,9 @@
 
 namespace vitals::prober {
 
-ConnectorSet ConnectorSet::standard(bool allow_local) {
+ConnectorSet ConnectorSet::standard(bool allow_local, const std::string& keytab) {
     ConnectorSet set;
-    set.add(make_mssql_connector());
+    set.add(make_mssql_connector(keytab));
     if (allow_local) set.add(make_local_connector());
     return set;
 }

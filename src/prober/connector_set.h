@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,8 +13,9 @@ namespace vitals::prober {
 class ConnectorSet {
   public:
     ConnectorSet() = default;
-    // All that there are. allow_local: also the one that shows the machine of the prober, which is a privilege.
-    static ConnectorSet standard(bool allow_local);
+    // All that there are. allow_local: also the one that shows the machine of the prober, which is a privilege. keytab:
+    // for Kerberos logins without a password; empty where there is none.
+    static ConnectorSet standard(bool allow_local, const std::string& keytab);
 
     void add(std::unique_ptr<Connector> connector);
     // Hands a set of definitions to a connector; one for a connector that is not here is ignored.

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -24,6 +25,7 @@
 #include "prober/sandbox/sandbox.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober/serve.h"
+#include "prober/target_gate.h"
 
 namespace vitals::prober {
 
@@ -34,12 +36,33 @@ core::Secret password_of(const CheckCommand& command) {
     return ask_password("Password of " + command.job.username + ": ");
 }
 
+SandboxSettings sandbox_for(const NetworkFlags& network, bool allow_local) {
+    return {.allow_local = allow_local, .ca_paths = {}, .krb5_config = network.krb5_config, .keytab = network.keytab};
+}
+
 // The same sandbox as a prober of the collector has: what works here works there, given the same CA file.
-SandboxSettings sandbox_for(const core::Job& job) {
-    SandboxSettings sandbox{.allow_local = true, .ca_paths = {}};
-    const auto ca_file = job.options.find("ca_file");
-    if (ca_file != job.options.end()) sandbox.ca_paths.push_back(ca_file->second);
+SandboxSettings sandbox_for(const CheckCommand& command) {
+    SandboxSettings sandbox = sandbox_for(command.network, true);
+    const auto ca_file = command.job.options.find("ca_file");
+    if (ca_file != command.job.options.end()) sandbox.ca_paths.push_back(ca_file->second);
     return sandbox;
+}
+
+GateSettings gate_for(const NetworkFlags& network) {
+    GateSettings gate{.rules = {}, .own_port = network.own_port};
+    for (const std::string& list : network.allowed_targets)
+        gate.rules.push_back(core::TargetRules::parse(list));
+    return gate;
+}
+
+// Single threaded, before anything of Kerberos is used. Nobody's tickets or keys are found by accident.
+void prepare_kerberos(const NetworkFlags& network) {
+    // NOLINTBEGIN(concurrency-mt-unsafe)
+    if (!network.krb5_config.empty()) setenv("KRB5_CONFIG", network.krb5_config.c_str(), 1);
+    setenv("KRB5CCNAME", "MEMORY:", 1);
+    setenv("KRB5_CLIENT_KTNAME", "/dev/null", 1);
+    setenv("KRB5_KTNAME", "/dev/null", 1);
+    // NOLINTEND(concurrency-mt-unsafe)
 }
 
 void report_stuck(int /*signal*/) {
@@ -72,15 +95,20 @@ void run_serve(const ServeCommand& command) {
     prepare_signals(settings.peer);
     if (from_collector) settle_as_child(command.fd);
     apply_limits(command.memory_limit);
+    prepare_kerberos(command.network);
     const FreetdsProcess freetds;
-    ConnectorSet connectors = ConnectorSet::standard(command.allow_local);
+    const TargetGate gate(gate_for(command.network));
+    ConnectorSet connectors = ConnectorSet::standard(command.allow_local, command.network.keytab);
     if (from_collector && !built_with_sanitizer) let_go_of_standard_error();
-    SandboxSettings sandbox{.allow_local = command.allow_local, .ca_paths = {}};
+    SandboxSettings sandbox = sandbox_for(command.network, command.allow_local);
     if (!command.ca_directory.empty()) sandbox.ca_paths.push_back(command.ca_directory);
     const core::Hello hello{VITALS_VERSION, enter_sandbox(sandbox)};
     // A directory of certificates that is made or replaced later is out of reach just so.
     std::vector<std::string> watched = name_service_files();
     watched.insert(watched.end(), sandbox.ca_paths.begin(), sandbox.ca_paths.end());
+    for (const std::string& path : {sandbox.krb5_config, sandbox.keytab}) {
+        if (!path.empty()) watched.push_back(path);
+    }
     settings.outdated = [watch = FileWatch(std::move(watched))] { return watch.outdated(); };
     serve(settings, connectors, hello);
 }
@@ -94,10 +122,12 @@ int run_check(CheckCommand command) {
         return exit_usage;
     }
     apply_limits(0);
+    prepare_kerberos(command.network);
     const FreetdsProcess freetds;
-    const ConnectorSet connectors = ConnectorSet::standard(true);
+    const TargetGate gate(gate_for(command.network));
+    const ConnectorSet connectors = ConnectorSet::standard(true, command.network.keytab);
     const Connector* connector = connectors.find(job.connector);
-    enter_sandbox(sandbox_for(job));
+    enter_sandbox(sandbox_for(command));
     if (connector == nullptr) throw std::logic_error("connector is unknown: " + job.connector);
 
     end_when_stuck(job.deadline);

@@ -30,6 +30,8 @@ sub new_cluster
         defined $option{install_path} ? (install_path => $option{install_path}) : ());
     $node->init(allows_streaming => $option{streaming} // 0);
     $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_vitals'") if $option{preload} // 1;
+    # The servers of the tests listen on loopback.
+    $node->append_conf('postgresql.conf', "vitals.allowed_targets = 'all'") if $option{preload} // 1;
     # Off by default in test clusters.
     $node->append_conf('postgresql.conf', 'restart_after_crash = on');
     $node->append_conf('postgresql.conf', $option{conf}) if defined $option{conf};

@@ -89,11 +89,51 @@ TEST(MssqlOptions, Host) {
     made.host = "[::1]";
     EXPECT_EQ(parse_mssql_options(made).host, "::1");
     made.host = "db1\\SQLEXPRESS";
-    EXPECT_NE(refusal(made).find("port of the instance"), std::string::npos);
+    EXPECT_NE(refusal(made).find("that is an option"), std::string::npos);
     for (const char* bad : {"a[b]", "[[x]]", "db1,1433", "db1/x", "tcp:db1 x", "[]"}) {
         made.host = bad;
         EXPECT_NE(refusal(made), "") << bad;
     }
+}
+
+TEST(MssqlOptions, Instance) {
+    EXPECT_EQ(parse_mssql_options(with_option("instance", "SQL$2019_a#1")).instance, "SQL$2019_a#1");
+    EXPECT_EQ(parse_mssql_options(with_option("instance", "A")).port, 1433) << "a port that is given stays";
+    for (const char* bad : {"", "a b", "a;b", "a\\b", "a\nb", "a[b]"})
+        EXPECT_NE(refusal(with_option("instance", bad)).find("name of an instance"), std::string::npos) << bad;
+    EXPECT_NE(refusal(with_option("instance", std::string(33, 'a'))), "");
+}
+
+TEST(MssqlOptions, ApplicationIntent) {
+    EXPECT_FALSE(parse_mssql_options(job()).read_only);
+    EXPECT_TRUE(parse_mssql_options(with_option("application_intent", "ReadOnly")).read_only);
+    EXPECT_FALSE(parse_mssql_options(with_option("application_intent", "ReadWrite")).read_only);
+    EXPECT_NE(refusal(with_option("application_intent", "readonly")), "");
+}
+
+TEST(MssqlOptions, KindOfLoginFollowsTheName) {
+    core::Job made = job();
+    EXPECT_EQ(parse_mssql_options(made).auth, MssqlAuth::sql);
+    made.username = "monitor@server";  // as Azure has them
+    EXPECT_EQ(parse_mssql_options(made).auth, MssqlAuth::sql);
+    made.username = "CORP\\monitor";
+    EXPECT_EQ(parse_mssql_options(made).auth, MssqlAuth::ntlm);
+}
+
+// FreeTDS would make another kind of login than was asked for.
+TEST(MssqlOptions, KindOfLoginThatTheNameContradicts) {
+    const auto refused = [](const char* auth, const char* username) {
+        core::Job made = with_option("auth", auth);
+        made.username = username;
+        return refusal(made);
+    };
+    EXPECT_NE(refused("sql", "CORP\\monitor").find("must be ntlm"), std::string::npos);
+    for (const char* name : {"monitor", "monitor@corp", "\\monitor", "CORP\\"})
+        EXPECT_NE(refused("ntlm", name).find("DOMAIN\\user"), std::string::npos) << name;
+    EXPECT_NE(refused("kerberos", "CORP\\monitor").find("user@REALM"), std::string::npos);
+    EXPECT_NE(refused("windows", "monitor").find("sql, ntlm or kerberos"), std::string::npos);
+    EXPECT_EQ(refused("kerberos", "monitor@CORP.EXAMPLE"), "");
+    EXPECT_EQ(refused("sql", "monitor"), "");
 }
 
 TEST(MssqlOptions, LoginIsComplete) {
@@ -102,7 +142,9 @@ TEST(MssqlOptions, LoginIsComplete) {
     EXPECT_EQ(refusal(made), "username is empty");
     made = job();
     made.port = 0;
-    EXPECT_EQ(refusal(made), "port is missing");
+    EXPECT_EQ(refusal(made), "port and instance are missing");
+    made.options["instance"] = "SQLEXPRESS";
+    EXPECT_EQ(refusal(made), "");
     made = job();
     made.username = "a\nb";
     EXPECT_NE(refusal(made), "");

@@ -158,7 +158,7 @@ SELECT vitals.approve_server(:'id_of_b', :key_of_b, 'local');
 \set VERBOSITY default
 
 -- ---- a secret that is carried over is sealed for its place
-SELECT vitals.seal_secret(:'uuid_of_b', gen_random_uuid(), 'x') IS NOT NULL AS useless;
+SELECT vitals.seal_secret(:'uuid_of_b', gen_random_uuid(), 'b.example', 'x') IS NOT NULL AS useless;
 RESET SESSION AUTHORIZATION;
 
 -- ---- a member of A without inheritance: the functions act as A's role, and he gets nothing more

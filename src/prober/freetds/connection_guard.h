@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/wire.h"
 #include "prober/deadline.h"
 #include "prober/freetds/outgoing_filter.h"
 #include "prober/freetds/trust_list.h"
@@ -60,12 +61,19 @@ struct Observation {
     CutOff cut_off = CutOff::none;
     std::vector<ServerMessage> messages;
     std::vector<LibraryError> errors;
+    bool not_allowed = false;   // the target gate refused an address
+    std::string redirected_to;  // another server, that this one wants to be asked instead
+    std::optional<core::Failure> kerberos_failure;
 };
+
+class KerberosLogin;
 
 // What FreeTDS finds where it looks while it connects.
 struct ConnectSurroundings {
-    std::string configuration;           // text of freetds.conf
-    std::vector<std::string> addresses;  // numeric, what every name resolves to
+    std::string configuration;                // text of freetds.conf
+    std::string name;                         // the only one that can be resolved
+    std::vector<std::string> addresses;       // numeric, what it resolves to
+    std::shared_ptr<KerberosLogin> kerberos;  // nothing: Kerberos is not used
 };
 
 class ConnectionGuard {

@@ -3,7 +3,8 @@
 // deadline, a configuration in memory and addresses that were resolved outside of it. Needs a dynamically linked
 // libsybdb, and these symbols with default visibility in the executable.
 //
-// Outside a GuardScope every function passes the call on unchanged.
+// Outside a GuardScope every function passes the call on unchanged, but for connect(), which asks the TargetGate
+// always.
 #include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 
 #include "prober/freetds/connection_guard.h"
 #include "prober/freetds/interposed.h"
+#include "prober/target_gate.h"
 
 namespace vitals::prober {
 
@@ -78,6 +80,7 @@ extern "C" {
 [[gnu::visibility("default")]] ssize_t vitals_recv(int fd, void* data, size_t size, int flags) __asm__("recv");
 [[gnu::visibility("default")]] int vitals_getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                                                       addrinfo** result) __asm__("getaddrinfo");
+[[gnu::visibility("default")]] int vitals_connect(int fd, const sockaddr* address, socklen_t size) __asm__("connect");
 [[gnu::visibility("default")]] int vitals_ioctl(int fd, unsigned long request, void* argument) __asm__("ioctl");
 [[gnu::visibility("default")]] FILE* vitals_fopen(const char* path, const char* mode) __asm__("fopen");
 
@@ -118,11 +121,28 @@ ssize_t vitals_recv(int fd, void* data, size_t size, int flags) {
     return received;
 }
 
+// FreeTDS resolves the name that stands in its configuration, and the one of another server that the first one sends it
+// to while logging in: that one would get the addresses of the first.
 int vitals_getaddrinfo(const char* node, const char* service, const addrinfo* hints, addrinfo** result) {
     static const auto real = next_definition<decltype(getaddrinfo)>("getaddrinfo");
     GuardScope* scope = GuardScope::active();
     if (scope == nullptr) return real(node, service, hints, result);
-    return resolve_numeric(scope->guard().surroundings(), service, hints, result);
+    const ConnectSurroundings& surroundings = scope->guard().surroundings();
+    if (node != nullptr && node != surroundings.name) {
+        scope->guard().seen.redirected_to = node;
+        return EAI_NONAME;
+    }
+    return resolve_numeric(surroundings, service, hints, result);
+}
+
+int vitals_connect(int fd, const sockaddr* address, socklen_t size) {
+    static const auto real = next_definition<decltype(connect)>("connect");
+    if (TargetGate::judge(address, size) != GateVerdict::allowed) {
+        if (GuardScope* scope = GuardScope::active()) scope->guard().seen.not_allowed = true;
+        errno = EACCES;
+        return -1;
+    }
+    return real(fd, address, size);
 }
 
 // FreeTDS puts the address of a network card into the login, which is nobody's business. Where the sandbox refuses to

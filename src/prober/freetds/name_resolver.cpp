@@ -6,12 +6,7 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
-#include <condition_variable>
-#include <mutex>
-#include <optional>
-#include <system_error>
-#include <thread>
+#include <memory>
 #include <utility>
 
 #include "prober/freetds/tds_failure.h"
@@ -53,56 +48,25 @@ Answer look_up(const std::string& host, int flags) {
     return answer;
 }
 
-// Shared by the asking and the looking thread: whoever is left last frees it.
-struct Lookup {
-    std::mutex mutex;
-    std::condition_variable done;
-    std::optional<Answer> answer;
-};
-
 }  // namespace
 
-struct NameResolver::Limit {
-    explicit Limit(int places) : free_places(places) {}
-    std::atomic<int> free_places;
-
-    bool take() {
-        if (free_places.fetch_sub(1) > 0) return true;
-        free_places.fetch_add(1);
-        return false;
-    }
-    void give_back() { free_places.fetch_add(1); }
-};
-
-NameResolver::NameResolver(int max_lookups) : limit_(std::make_shared<Limit>(max_lookups)) {}
+NameResolver::NameResolver(int max_lookups) : lookups_(max_lookups) {}
 
 std::vector<std::string> NameResolver::resolve(const std::string& host, const Deadline& deadline) const {
     Answer numeric = look_up(host, AI_NUMERICHOST);
     if (numeric.code == 0 && !numeric.addresses.empty()) return std::move(numeric.addresses);
 
-    if (!limit_->take()) throw TdsFailure(core::ErrorClass::name_lookup, "too many name lookups are pending");
-    auto lookup = std::make_shared<Lookup>();
-    try {
-        std::thread([lookup, limit = limit_, host] {
-            Answer answer = look_up(host, AI_ADDRCONFIG);
-            limit->give_back();
-            const std::lock_guard lock(lookup->mutex);
-            lookup->answer = std::move(answer);
-            lookup->done.notify_one();
-        }).detach();
-    } catch (const std::system_error&) {
-        limit_->give_back();
-        throw TdsFailure(core::ErrorClass::name_lookup, "cannot start a name lookup");
-    }
-
-    std::unique_lock lock(lookup->mutex);
-    if (!lookup->done.wait_until(lock, deadline.at(), [&] { return lookup->answer.has_value(); }))
+    auto lookup = lookups_.run<Answer>([host] { return look_up(host, AI_ADDRCONFIG); }, deadline);
+    if (lookup.end == LeftBehind::End::no_place)
+        throw TdsFailure(core::ErrorClass::name_lookup, "too many name lookups are pending");
+    if (lookup.end == LeftBehind::End::late)
         throw TdsFailure(core::ErrorClass::timeout, fmt::format("name lookup of \"{}\" did not end in time", host));
-    if (lookup->answer->code != 0 || lookup->answer->addresses.empty()) {
-        const char* reason = lookup->answer->code == 0 ? "no address" : gai_strerror(lookup->answer->code);
+    Answer& answer = *lookup.result;
+    if (answer.code != 0 || answer.addresses.empty()) {
+        const char* reason = answer.code == 0 ? "no address" : gai_strerror(answer.code);
         throw TdsFailure(core::ErrorClass::name_lookup, fmt::format("cannot resolve \"{}\": {}", host, reason));
     }
-    return std::move(lookup->answer->addresses);
+    return std::move(answer.addresses);
 }
 
 }  // namespace vitals::prober

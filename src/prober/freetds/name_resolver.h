@@ -1,12 +1,11 @@
-// Host name to addresses with a deadline. getaddrinfo() has none: it runs in a thread of its own, which is left behind
-// when it does not come back in time. The number of such threads is limited.
+// Host name to addresses with a deadline, which getaddrinfo() does not have.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "prober/deadline.h"
+#include "prober/freetds/left_behind.h"
 
 namespace vitals::prober {
 
@@ -20,8 +19,7 @@ class NameResolver {
     [[nodiscard]] std::vector<std::string> resolve(const std::string& host, const Deadline& deadline) const;
 
   private:
-    struct Limit;
-    std::shared_ptr<Limit> limit_;
+    LeftBehind lookups_;
 };
 
 }  // namespace vitals::prober

@@ -34,7 +34,8 @@ const char* encryption_text(TlsMode mode) {
 
 std::string configuration_of(const TdsLogin& login) {
     std::string text = fmt::format(
-        "[{}]\n\thost = {}\n\tport = {}\n\ttds version = 7.4\n\tencryption = {}\n\tclient charset = UTF-8\n",
+        "[{}]\n\thost = {}\n\tport = {}\n\ttds version = 7.4\n\tencryption = {}\n\tclient charset = UTF-8\n"
+        "\tuse ntlmv2 = yes\n",
         connection_section, login.certificate_name, login.port, encryption_text(login.tls));
     // The name switches FreeTDS' verification on; what it loads is ours (interposed_gnutls.cpp).
     if (login.trust) text += "\tca file = system\n\tcheck certificate hostname = yes\n";
@@ -47,11 +48,18 @@ LoginRecord login_record(const TdsLogin& login, const core::Secret& password) {
     LoginRecord record(dblogin(), &dbloginfree);
     if (!record) throw std::bad_alloc();
     dbsetlversion(record.get(), DBVERSION_74);
-    DBSETLUSER(record.get(), login.username.c_str());
-    DBSETLPWD(record.get(), password.reveal_c_str());
+    if (login.kerberos) {
+        // To FreeTDS no name means Kerberos.
+        DBSETLUSER(record.get(), "");
+        DBSETLSERVERPRINCIPAL(record.get(), login.server_spn.c_str());
+    } else {
+        DBSETLUSER(record.get(), login.username.c_str());
+        DBSETLPWD(record.get(), password.reveal_c_str());
+    }
     DBSETLAPP(record.get(), login.app_name.c_str());
     DBSETLCHARSET(record.get(), "UTF-8");
     if (!login.database.empty()) DBSETLDBNAME(record.get(), login.database.c_str());
+    if (login.read_only) DBSETLREADONLY(record.get(), 1);
     if (login.packet_size > 0) DBSETLPACKET(record.get(), login.packet_size);
     return record;
 }
@@ -73,7 +81,8 @@ void TdsConnection::Close::operator()(tds_dblib_dbprocess* process) const noexce
 }
 
 TdsConnection::TdsConnection(const TdsLogin& login, const core::Secret& password, const Deadline& deadline)
-    : guard_(login.tls == TlsMode::require, login.trust, {configuration_of(login), login.addresses}) {
+    : guard_(login.tls == TlsMode::require, login.trust,
+             {configuration_of(login), login.certificate_name, login.addresses, login.kerberos}) {
     const LoginRecord record = login_record(login, password);
     const GuardScope scope(guard_, deadline, max_login_bytes);
     process_.reset(dbopen(record.get(), connection_section));

@@ -30,10 +30,14 @@ struct TdsLogin {
     std::vector<std::string> addresses;  // numeric, at least one
     std::string certificate_name;        // what the server's certificate must be made out to
     std::uint16_t port = 1433;
-    std::string username;
+    std::string username;  // DOMAIN\user: an NTLM login
     std::string database;
     std::string app_name;
-    int packet_size = 0;  // bytes; 0: as the server likes
+    int packet_size = 0;     // bytes; 0: as the server likes
+    bool read_only = false;  // ApplicationIntent
+    // Not nothing: a Kerberos login, which needs neither name nor password, to the service of that name.
+    std::shared_ptr<KerberosLogin> kerberos;
+    std::string server_spn;
     TlsMode tls = TlsMode::require;
     std::shared_ptr<const TrustList> trust;  // nothing: the certificate is not verified
 };

@@ -27,6 +27,10 @@ constexpr std::array name_service{"/etc/resolv.conf", "/etc/hosts",    "/etc/nss
                                   "/etc/host.conf",   "/etc/services", "/etc/protocols"};
 constexpr std::array resolver_directories{"/run/systemd/resolve", "/run/resolvconf"};
 
+// The system's configuration of Kerberos, and what Debian's and Red Hat's includes in it. No keys, no tickets.
+constexpr std::array kerberos{"/etc/krb5.conf",       "/etc/krb5.conf.d",           "/etc/gss",
+                              "/etc/crypto-policies", "/usr/share/crypto-policies", "/var/lib/sss/pubconf"};
+
 // Modules that libc loads when it is asked for a name or a character set, and what libraries look at late.
 constexpr std::array libraries{"/usr/lib",         "/usr/lib64",          "/lib",      "/lib64",
                                "/etc/ld.so.cache", "/usr/share/zoneinfo", "/dev/null", "/dev/urandom"};
@@ -45,7 +49,11 @@ std::vector<std::string> readable_paths(const SandboxSettings& settings) {
     append(paths, certificates);
     append(paths, name_service);
     append(paths, resolver_directories);
+    append(paths, kerberos);
     append(paths, libraries);
+    for (const std::string& path : {settings.krb5_config, settings.keytab}) {
+        if (!path.empty()) paths.push_back(path);
+    }
     if (settings.allow_local) paths.emplace_back(this_machine);
     if (built_with_sanitizer) paths.emplace_back(own_process);
     return paths;
@@ -63,7 +71,9 @@ void drop_capabilities() {
 }  // namespace
 
 std::vector<std::string> name_service_files() {
-    return {name_service.begin(), name_service.end()};
+    std::vector<std::string> files{name_service.begin(), name_service.end()};
+    files.emplace_back(kerberos.front());
+    return files;
 }
 
 std::vector<std::string> enter_sandbox(const SandboxSettings& settings) {

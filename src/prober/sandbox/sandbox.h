@@ -10,6 +10,8 @@ namespace vitals::prober {
 struct SandboxSettings {
     bool allow_local = false;           // /proc of this machine may be read
     std::vector<std::string> ca_paths;  // further files and directories with CA certificates
+    std::string krb5_config;            // instead of the system's; empty: that one
+    std::string keytab;                 // empty: none
 };
 
 // Cannot be undone. Call single threaded, after everything that opens other files. Returns what the kernel does not

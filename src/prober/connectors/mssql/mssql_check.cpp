@@ -35,9 +35,26 @@ std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen)
     return "enable encryption on the server; weaker: option encrypt = request";
 }
 
+std::string remedy_for_kerberos(const core::Failure& failure) {
+    switch (failure.error_class) {
+        case ErrorClass::timeout:
+        case ErrorClass::unreachable:
+            return "check the realm in krb5.conf and the way to its key distribution centres, which must be allowed "
+                   "targets too (port 88)";
+        case ErrorClass::configuration:
+            return "check vitals.krb5_config and vitals.keytab_directory";
+        default:
+            return "check name and password, and with setspn -L the service principal name; option server_spn "
+                   "changes it";
+    }
+}
+
 std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& options) {
     switch (failure.error_class) {
         case ErrorClass::login:
+            if (options.auth == MssqlAuth::ntlm)
+                return fmt::format("check name and password; on the server: CREATE LOGIN [{}] FROM WINDOWS",
+                                   options.username);
             return fmt::format(
                 "check name and password; on the server: CREATE LOGIN {} WITH PASSWORD = …, SQL Server "
                 "authentication enabled, database {} accessible",
@@ -97,10 +114,32 @@ class Checker {
             return nullptr;
         }
         pass("name lookup", fmt::format("{} is {}", options_.host, fmt::join(addresses, ", ")));
-        const TdsLogin login = make_tds_login(shared_, options_, std::move(addresses));
-        auto connection = std::make_unique<TdsConnection>(login, job_.password, deadline_);
+        if (!locate(addresses)) return nullptr;
+        auto connection = open_mssql_connection(shared_, options_, location_, job_.password, deadline_);
         if (!report_connection(*connection)) return nullptr;
         return connection;
+    }
+
+    bool locate(const std::vector<std::string>& addresses) {
+        const bool asks_browser = options_.port == 0;
+        try {
+            location_ = locate_mssql_at(shared_, options_, addresses, deadline_);
+        } catch (const TdsFailure& error) {
+            if (error.failure().error_class == ErrorClass::not_allowed) {
+                fail("target", error.failure(),
+                     "an administrator allows it in vitals.allowed_targets, and for the tenant with "
+                     "vitals.alter_tenant(name, allowed_targets => …)");
+            } else {
+                fail("browser", error.failure(),
+                     "start the service SQL Server Browser there and open UDP 1434, or give the port of the instance");
+            }
+            return false;
+        }
+        if (asks_browser)
+            pass("browser", fmt::format("instance {} listens on port {}", options_.instance, location_.port));
+        pass("target",
+             fmt::format("{} port {} may be connected to", fmt::join(location_.addresses, ", "), location_.port));
+        return true;
     }
 
     bool report_connection(const TdsConnection& connection) {
@@ -113,7 +152,7 @@ class Checker {
                  "check host, port, firewall, and that TCP/IP is enabled in SQL Server Configuration Manager");
             return false;
         }
-        pass("tcp", fmt::format("port {} answers", options_.port));
+        pass("tcp", fmt::format("port {} answers", location_.port));
         if (failure.error_class == ErrorClass::tls || (!connection.good() && step == ConnectStep::tls)) {
             const bool tls = failure.error_class == ErrorClass::tls;
             fail("tls", failure, tls ? remedy_for_tls(options_, seen) : remedy_for_login(failure, options_));
@@ -121,7 +160,8 @@ class Checker {
         }
         report_tls(seen);
         if (connection.good()) return true;
-        fail("login", failure, remedy_for_login(failure, options_));
+        const bool kerberos = seen.kerberos_failure.has_value();
+        fail("login", failure, kerberos ? remedy_for_kerberos(failure) : remedy_for_login(failure, options_));
         return false;
     }
 
@@ -213,6 +253,7 @@ class Checker {
     const core::Job& job_;
     const Deadline& deadline_;
     MssqlOptions options_;
+    MssqlLocation location_;
     core::Result result_;
     bool logged_in_ = false;
 };

@@ -14,7 +14,8 @@ constexpr int max_name_lookups = 64;
 
 class MssqlConnector : public Connector {
   public:
-    MssqlConnector() : shared_(std::make_shared<MssqlShared>(NameResolver(max_name_lookups))) {
+    explicit MssqlConnector(std::string keytab)
+        : shared_(std::make_shared<MssqlShared>(NameResolver(max_name_lookups), std::move(keytab))) {
         if (sodium_init() < 0) throw std::runtime_error("cannot initialise libsodium");
     }
 
@@ -30,8 +31,8 @@ class MssqlConnector : public Connector {
 
 }  // namespace
 
-std::unique_ptr<Connector> make_mssql_connector() {
-    return std::make_unique<MssqlConnector>();
+std::unique_ptr<Connector> make_mssql_connector(std::string keytab) {
+    return std::make_unique<MssqlConnector>(std::move(keytab));
 }
 
 }  // namespace vitals::prober

@@ -157,7 +157,8 @@ int os_error_of(const Observation& seen) {
 
 Failure describe_socket(const Observation& seen, const MssqlOptions& options) {
     const int os_error = os_error_of(seen);
-    const std::string target = fmt::format("{} port {}", options.host, options.port);
+    const std::string target = options.port != 0 ? fmt::format("{} port {}", options.host, options.port)
+                                                 : fmt::format("{}\\{}", options.host, options.instance);
     if (os_error == ECONNREFUSED) return {ErrorClass::refused, 0, fmt::format("nothing listens on {}", target)};
     const std::string reason = os_error != 0 ? std::generic_category().message(os_error) : "unknown reason";
     const ErrorClass error_class = os_error == ETIMEDOUT ? ErrorClass::timeout : ErrorClass::unreachable;
@@ -209,6 +210,12 @@ core::Failure describe_server_error(const ServerMessage& error, const MssqlOptio
 }
 
 core::Failure describe_failure(const Observation& seen, const MssqlOptions& options, Moment moment) {
+    if (seen.kerberos_failure) return *seen.kerberos_failure;
+    if (!seen.redirected_to.empty())
+        return {ErrorClass::configuration, 0,
+                fmt::format("the server sends its clients to \"{}\", where this one does not follow: add that server",
+                            clean_server_text(seen.redirected_to))};
+    if (seen.not_allowed) return {ErrorClass::not_allowed, 0, fmt::format("{} is not an allowed target", options.host)};
     if (auto failure = describe_tls(seen, options)) return std::move(*failure);
     if (!seen.messages.empty()) return describe_server_error(seen.messages.front(), options, moment);
     const bool foreign = moment == Moment::login && !seen.opening.empty() && !looks_like_tds(seen.opening);

@@ -24,6 +24,10 @@ constexpr const char* system_ca_bundle = "/etc/ssl/certs/ca-certificates.crt";
     throw TdsFailure(core::ErrorClass::configuration, std::move(message));
 }
 
+bool is_not_ascii(char c) {
+    return static_cast<unsigned char>(c) >= 0x80U;
+}
+
 bool is_control(char c) {
     return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
 }
@@ -44,8 +48,7 @@ void check_configuration_text(std::string_view what, std::string_view text) {
 }
 
 std::string checked_host(std::string_view host) {
-    if (host.find('\\') != std::string_view::npos)
-        refuse("host\\instance is not supported: give the host alone and the port of the instance");
+    if (host.find('\\') != std::string_view::npos) refuse("host must not contain an instance: that is an option");
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
     if (host.empty()) refuse("host is empty");
     check_configuration_text("host", host);
@@ -67,6 +70,49 @@ TlsMode parse_encrypt(std::string_view text) {
     if (text == "strict")
         refuse("encrypt = strict needs TDS 8.0, which the installed FreeTDS does not speak; use require");
     refuse("option encrypt must be require, request or off");
+}
+
+bool parse_intent(std::string_view text) {
+    if (text == "ReadOnly") return true;
+    if (text == "ReadWrite") return false;
+    refuse("option application_intent must be ReadOnly or ReadWrite");
+}
+
+MssqlAuth parse_auth(std::string_view text) {
+    if (text == "sql") return MssqlAuth::sql;
+    if (text == "ntlm") return MssqlAuth::ntlm;
+    if (text == "kerberos") return MssqlAuth::kerberos;
+    refuse("option auth must be sql, ntlm or kerberos");
+}
+
+// What the Browser is asked for and what its answer is compared with: a name as SQL Server has them.
+std::string parse_instance(const std::string& text) {
+    constexpr std::size_t longest = 16;
+    const auto fits = [](char c) {
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        return letter || (c >= '0' && c <= '9') || c == '_' || c == '$' || c == '#' || is_not_ascii(c);
+    };
+    if (text.empty() || text.size() > longest * 2 || !std::all_of(text.begin(), text.end(), fits))
+        refuse("option instance must be the name of an instance, without the host");
+    return text;
+}
+
+// FreeTDS chooses the kind of login by the look of the name: what does not fit would be another login than was asked
+// for.
+void check_login(const MssqlOptions& options) {
+    const bool with_domain = options.username.find('\\') != std::string::npos;
+    switch (options.auth) {
+        case MssqlAuth::sql:
+            if (with_domain) refuse("a login with a backslash is one of a domain: option auth must be ntlm");
+            break;
+        case MssqlAuth::ntlm:
+            if (!with_domain || options.username.front() == '\\' || options.username.back() == '\\')
+                refuse("option auth = ntlm needs a username of the form DOMAIN\\user");
+            break;
+        case MssqlAuth::kerberos:
+            if (with_domain) refuse("option auth = kerberos needs a username of the form user@REALM");
+            break;
+    }
 }
 
 int parse_packet_size(std::string_view text) {
@@ -96,6 +142,16 @@ void apply_option(MssqlOptions& options, std::string_view name, const std::strin
     } else if (name == "app_name") {
         check_text("option app_name", value, max_login_text);
         options.app_name = value;
+    } else if (name == "instance") {
+        options.instance = parse_instance(value);
+    } else if (name == "auth") {
+        options.auth = parse_auth(value);
+    } else if (name == "application_intent") {
+        options.read_only = parse_intent(value);
+    } else if (name == "server_spn") {
+        check_text("option server_spn", value, max_configuration_text);
+        if (value.empty()) refuse("option server_spn is empty");
+        options.server_spn = value;
     } else if (name == "mode") {
         if (value != "batches" && value != "procedures") refuse("option mode must be batches or procedures");
         options.procedures = value == "procedures";
@@ -117,13 +173,15 @@ MssqlOptions parse_mssql_options(const core::Job& job) {
     options.ca_file = system_ca_bundle;
     options.database = "master";
     options.app_name = "pg_vitals";
-    if (job.port == 0) refuse("port is missing");
     check_text("username", job.username, max_login_text);
-    // An empty name would be an attempt at Kerberos with whatever credentials the process has.
+    // To FreeTDS an empty name means Kerberos.
     if (job.username.empty()) refuse("username is empty");
     check_text("password", job.password.reveal(), max_login_text);
+    if (job.username.find('\\') != std::string::npos) options.auth = MssqlAuth::ntlm;
     for (const auto& [name, value] : job.options)
         apply_option(options, name, value);
+    check_login(options);
+    if (job.port == 0 && options.instance.empty()) refuse("port and instance are missing");
     if (options.tls != TlsMode::require) options.verify = false;
     return options;
 }

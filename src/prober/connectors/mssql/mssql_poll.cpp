@@ -75,8 +75,8 @@ class Poll {
         kept_.connection.reset();
         kept_.server.reset();
         kept_.refusals.forget_denied();
-        const TdsLogin login = make_tds_login(shared_, options_, shared_.resolver.resolve(options_.host, deadline_));
-        kept_.connection = std::make_unique<TdsConnection>(login, job_.password, deadline_);
+        kept_.connection = open_mssql_connection(shared_, options_, locate_mssql(shared_, options_, deadline_),
+                                                 job_.password, deadline_);
         if (!kept_.connection->good())
             throw TdsFailure(describe_failure(kept_.connection->observation(), options_, Moment::login));
         kept_.encrypted = begin_mssql_session(*kept_.connection, options_, deadline_);

@@ -1,14 +1,14 @@
-// Whether a SQL Server is there at all: TCP and the first packet of TDS, without TLS and login. What a server that is
-// known to be away costs again and again.
+// Asks whether a SQL Server is there, for one that was not: a TCP connection and the answer to PRELOGIN, without a
+// login.
 #pragma once
 
+#include "core/wire.h"
 #include "prober/connectors/mssql/mssql_link.h"
-#include "prober/connectors/mssql/mssql_options.h"
 #include "prober/deadline.h"
 
 namespace vitals::prober {
 
-// Returns when a SQL Server has answered PRELOGIN. Throws TdsFailure.
-void probe_mssql(MssqlShared& shared, const MssqlOptions& options, const Deadline& deadline);
+// The outcome is ok, or failed with the class that a poll would have failed with. No values.
+core::Result probe_mssql(MssqlShared& shared, const core::Job& job, const Deadline& deadline);
 
 }  // namespace vitals::prober

@@ -54,14 +54,7 @@ core::Result MssqlSession::check(const core::Job& job, const Deadline& deadline)
 }
 
 core::Result MssqlSession::probe(const core::Job& job, const Deadline& deadline) {
-    try {
-        probe_mssql(*shared_, parse_mssql_options(job), deadline);
-    } catch (const TdsFailure& error) {
-        return failed(error.failure());
-    }
-    core::Result result;
-    result.outcome = core::Outcome::ok;
-    return result;
+    return probe_mssql(*shared_, job, deadline);
 }
 
 MssqlSession::Fingerprint MssqlSession::fingerprint_of(const core::Job& job) const {

@@ -1,5 +1,6 @@
 #include "prober/connectors/mssql/prelogin.h"
 
+#include <array>
 #include <cstddef>
 
 namespace vitals::prober {
@@ -32,6 +33,15 @@ OfferedEncryption meaning(unsigned char code) {
 }
 
 }  // namespace
+
+std::string prelogin_question() {
+    // Header: type 0x12, end of message, size. Options: VERSION (six bytes) and ENCRYPTION (off).
+    constexpr std::array<unsigned char, 26> packet{0x12, 0x01, 0x00, 0x1A, 0x00, 0x00, 0x01, 0x00, 0x00,
+                                                   0x00, 0x0B, 0x00, 0x06, 0x01, 0x00, 0x11, 0x00, 0x01,
+                                                   0xFF, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00};
+    static_assert(packet.size() == packet[3]);
+    return {packet.begin(), packet.end()};
+}
 
 bool looks_like_tds(std::string_view opening) noexcept {
     return !opening.empty() && byte_at(opening, 0) == tabular_result;

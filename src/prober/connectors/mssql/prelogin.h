@@ -2,6 +2,7 @@
 // between "no encryption offered", "not a SQL Server" and everything else.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 namespace vitals::prober {
@@ -16,6 +17,9 @@ enum class OfferedEncryption {
 };
 
 OfferedEncryption offered_encryption(std::string_view opening) noexcept;
+
+// A PRELOGIN packet that asks for nothing in particular.
+std::string prelogin_question();
 
 // True when the bytes begin like an answer of a SQL Server: a packet of type 4.
 bool looks_like_tds(std::string_view opening) noexcept;
