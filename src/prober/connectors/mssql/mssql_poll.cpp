@@ -208,12 +208,16 @@ class Poll {
             std::erase_if(numbers, [&](std::size_t number) { return items_[number].answer.asked; });
             // A kept connection may have been closed since the last poll: by the server, its restart or a firewall.
             const bool stale = none && !fresh_ && failure.error_class == core::ErrorClass::connection_lost;
-            if (none && !stale) throw TdsFailure(failure);
-            if (attempt < max_reconnects && !deadline_.passed()) continue;
+            if (!stale && !read_anything()) throw TdsFailure(failure);
+            if ((stale || !none) && attempt < max_reconnects && !deadline_.passed()) continue;
             for (const std::size_t number : numbers)
                 refuse(items_[number], GroupState::failed, failure);
             return;
         }
+    }
+
+    [[nodiscard]] bool read_anything() const {
+        return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.answer.set.has_value(); });
     }
 
     // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
@@ -337,11 +341,13 @@ class Poll {
         status.rows = item.group != nullptr ? item.rows : answer.set ? answer.set->rows.size() : 0;
         if (answer.state == GroupState::ok || answer.state == GroupState::absent) return;
         status.failure = answer.failure;
-        if (answer.state == GroupState::denied && permitted(item) && item.group != nullptr &&
-            answer.failure->number != 0 && kept_.refusals.find(item.name) == nullptr)
+        // What nothing at all was read with says more about the moment than about the group.
+        const bool nothing_read = !read_anything();
+        if (answer.state == GroupState::denied && !nothing_read && permitted(item) && item.group != nullptr &&
+            kept_.refusals.find(item.name) == nullptr)
             kept_.refusals.deny(item.name, *answer.failure);
-        // To give way is no fault, but it is one that nothing was read.
-        const bool fault = answer.state != GroupState::yielded || !kept_.server;
+        // To give way is no fault.
+        const bool fault = answer.state != GroupState::yielded || nothing_read;
         if (!fault || result_.failure) return;
         result_.failure = answer.failure;
         if (item.group != nullptr)
