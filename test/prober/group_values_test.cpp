@@ -355,18 +355,16 @@ TEST(GroupValues, NothingHappenedYetIsZeroWhereZerosAreLeftOut) {
 
 // --- layout rows: performance counters ---
 
-const char *const counters = R"({"name":"counters","layout":"rows","variants":[{"sql":"x"}],"metrics":[
+const char* const counters = R"j({"name":"counters","layout":"rows","variants":[{"sql":"x"}],"metrics":[
     {"name":"ple","source":"Buffer Manager\\Page life expectancy"},
     {"name":"hits","kind":"ratio","source":"Buffer Manager\\Buffer cache hit ratio",
      "base":"Buffer Manager\\Buffer cache hit ratio base"},
     {"name":"lock_wait","kind":"average","source":"Locks\\Average Wait Time (ms)",
-                  "base" : "Locks\\Average Wait Time Base", "instance" : "_Total"
-},
+     "base":"Locks\\Average Wait Time Base","instance":"_Total"},
     {"name":"deadlocks","kind":"delta","source":"Locks\\Number of Deadlocks/sec","instance":"_Total"},
     {"name":"growths","kind":"delta","source":"Databases\\Log Growths","instance":"*"},
     {"name":"all_growths","kind":"delta","source":"Databases\\Log Growths","instance":"*","over":"sum"},
-    {"name":"log_used","kind":"ratio","source":"Databases\\Used","base":"Databases\\Size","instance":"*","over":"max"}]
-})";
+    {"name":"log_used","kind":"ratio","source":"Databases\\Used","base":"Databases\\Size","instance":"*","over":"max"}]})j";
 
 Row counter(const char* object, const char* name, const char* instance, Cell value) {
     return {Cell{object}, Cell{name}, Cell{instance}, std::move(value)};
