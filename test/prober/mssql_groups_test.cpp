@@ -114,9 +114,7 @@ TEST_F(MssqlGroups, ADeniedGroupIsNotAskedAgainAtOnce) {
     result = poll();
     EXPECT_TRUE(state_of(result, "msdb").starts_with("denied permission 229 ")) << state_of(result, "msdb");
     EXPECT_EQ(value_of(result, "msdb_a"), std::nullopt);
-    core::Job check = job_;
-    check.kind = core::JobKind::check;
-    poller_.check(check);
+    poller_.check(job_);
     result = poll();
     EXPECT_EQ(state_of(result, "msdb"), "ok");
     EXPECT_EQ(value_of(result, "msdb_a"), 7);
@@ -195,12 +193,10 @@ TEST_F(MssqlGroups, AVersionWithoutTheGroup) {
     EXPECT_EQ(value_of(result, "azure_a"), std::nullopt);
 }
 
-const char* const files = R"({"name":"files","builtin":true,"every":3,"labels":["database_id","file_id"],
-    "variants":[{"sql":"SELECT database_id, file_id, num_of_reads FROM sys.dm_io_virtual_file_stats(NULL, NULL)"
-}],
+const char* const files = R"j({"name":"files","builtin":true,"every":3,"labels":["database_id","file_id"],
+    "variants":[{"sql":"SELECT database_id, file_id, num_of_reads FROM sys.dm_io_virtual_file_stats(NULL, NULL)"}],
     "metrics":[{"name":"reads","kind":"rate","source":"num_of_reads","over":"sum"},
-               {"name":"read_count","kind":"delta","source":"num_of_reads","over":"sum"}]
-})";
+               {"name":"read_count","kind":"delta","source":"num_of_reads","over":"sum"}]})j";
 
 TEST_F(MssqlGroups, ASlowGroupHasAPredecessorOfItsOwn) {
     SimulatedServers servers({"--replay", "steps"});
