@@ -12,12 +12,12 @@ ifneq ($(filter $(FRONT_DOOR),$(MAKECMDGOALS)),)
 .PHONY: $(MAKECMDGOALS)
 
 help:
-	@echo 'make demo           build, start a private server and three simulated SQL Servers, show stored samples'
+	@echo 'make demo           build, start a private server, three simulated SQL Servers and the REST API, show samples'
 	@echo '                    SERVER=host:port LOGIN=name adds a SQL Server of yours (asks for the password)'
 	@echo 'make demo-stop      end and remove the demo'
 	@echo 'make check          build and run every test; SANITIZE=address,undefined or thread: under a sanitizer'
 	@echo 'make lint           check sources, format and clang-tidy only'
-	@echo 'make bench          measure what polling and storing cost'
+	@echo 'make bench          measure what polling, storing and the REST API cost'
 	@echo 'make format         format the C++ sources in place'
 	@echo 'make packages       install the Debian packages that the targets above need'
 	@echo 'make                build module, prober and SQL for the server of PG_CONFIG; V=1 shows the commands'
@@ -127,9 +127,12 @@ $(PROBER): $(PROBER_OBJS) $(CORE_OBJS)
 	$(call say,LINK,$@)
 	$(CXX) $(PROBER_LDFLAGS) -o $@ $^ $(PROBER_LIBS)
 
-sql/pg_vitals--$(EXTVERSION).sql: $(SQL_PARTS) sources.mk
+# A line "@include FILE" of a part stands for the contents of sql/FILE.
+sql/pg_vitals--$(EXTVERSION).sql: $(SQL_PARTS) $(wildcard sql/*.json) sources.mk
 	$(call say,SQL,$@)
-	cat $(SQL_PARTS) > $@
+	awk '/^@include / { file = "sql/" $$2; while ((got = (getline line < file)) > 0) print line; if (got < 0) exit 1; next } { print }' \
+	  $(SQL_PARTS) > $@.new
+	mv $@.new $@
 
 all: $(PROBER)
 

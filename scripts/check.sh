@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 umask 022
 . scripts/unprivileged.sh
 . scripts/cmake_build.sh
+. scripts/programs.sh
 
 jobs=$(nproc)
 logs=.build/check
@@ -143,13 +144,14 @@ kind_fuzz() {
 need_product() { [ -n "${pg_config:-}" ] || build product build_product; }
 
 # Runs a command as the tests' user with what tests of the server need: the private server in PATH, its test modules,
-# the simulator.
+# the simulator, and the programs of others.
 with_server() {
     local test_tree
     test_tree=$(dirname "$("$pg_config" --pgxs)")/../test
     PATH=$("$pg_config" --bindir):$PATH PG_CONFIG=$pg_config PG_REGRESS=$test_tree/regress/pg_regress \
         PERL5LIB=$test_tree/perl TESTDIR=$work TDS_SERVER=$PWD/.build/test/tds_server \
-        VITALS_FIXTURES=$PWD/test/fixtures as_user "$@"
+        VITALS_FIXTURES=$PWD/test/fixtures POSTGREST=$(find_postgrest) NGINX=$(find_program nginx) \
+        PROMTOOL=$(find_program promtool) as_user "$@"
 }
 
 need_simulator() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make demo` and `make demo-stop`: a private server with the extension and three simulated SQL Servers.
+# `make demo` and `make demo-stop`: a private server with the extension, three simulated SQL Servers, and the REST API.
 # demo.sh start | stop. Variables: SERVER=host[:port] LOGIN=name add a SQL Server of the reader's own, whose password is
 # asked for; TRUST=1 accepts its certificate unverified.
 #
@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 umask 022
 . scripts/unprivileged.sh
 . scripts/cmake_build.sh
+. scripts/programs.sh
 
 state=.demo
 run=
@@ -39,9 +40,16 @@ find_run() {
 is_ours() { [ -n "$1" ] && tr '\0' ' ' 2> /dev/null < "/proc/$1/cmdline" | grep -qF "$run/"; }
 
 postmaster_pid() { head -n 1 "$run/data/postmaster.pid" 2> /dev/null || true; }
-simulator_pid() { cat "$run/tds_server.pid" 2> /dev/null || true; }
 
-is_running() { is_ours "$(postmaster_pid)" && is_ours "$(simulator_pid)"; }
+# The processes of a program that was copied into the demo's directory, also one that has outlived its parent.
+pids_of() { find /proc -mindepth 2 -maxdepth 2 -name exe -lname "$run/bin/$1" -printf '%h\n' 2> /dev/null | sed 's|^/proc/||' || true; }
+
+has_api() { [ -e "$run/api_port" ]; }
+
+is_running() {
+    is_ours "$(postmaster_pid)" && [ -n "$(pids_of tds_server)" ] || return
+    ! has_api || { [ -n "$(pids_of postgrest)" ] && [ -n "$(pids_of nginx)" ]; }
+}
 
 bindir() { cat "$run/bindir"; }
 
@@ -67,14 +75,30 @@ end_process() {
     done
 }
 
+# SIGTERM is what all of them end with at once.
+end_program() {
+    local pids signal
+    for signal in TERM KILL; do
+        for ((i = 0; i < 100; i++)); do
+            pids=$(pids_of "$1")
+            [ -n "$pids" ] || return 0
+            # shellcheck disable=SC2086
+            [ $i != 0 ] || kill -$signal $pids 2> /dev/null || true
+            sleep 0.05
+        done
+    done
+}
+
 stop() {
     if find_run; then
+        end_program nginx
+        end_program postgrest
         if is_ours "$(postmaster_pid)"; then
             server_program pg_ctl -D "$run/data" -m fast -w -t 20 stop > /dev/null 2>&1 ||
                 server_program pg_ctl -D "$run/data" -m immediate -w -t 10 stop > /dev/null 2>&1 || true
         fi
         end_process "$(postmaster_pid)"
-        end_process "$(simulator_pid)"
+        end_program tds_server
         rm -rf "$run"
     fi
     rm -rf "$state"
@@ -92,16 +116,20 @@ build() {
     fi
 }
 
+# free_port FIRST
 free_port() {
     local port
-    for ((port = 54320; port < 54420; port++)); do
+    for ((port = $1; port < $1 + 100; port++)); do
         if ! (exec 3<> "/dev/tcp/127.0.0.1/$port") 2> /dev/null; then
             printf '%s\n' "$port"
             return
         fi
     done
-    die 'no free port between 54320 and 54419'
+    die "no free port between $1 and $(($1 + 99))"
 }
+
+# start_program NAME ARGUMENTS: bin/NAME in the background; what it says is in log/NAME.log.
+start_program() { (cd "$run" && as_user setsid "$run/bin/$1" "${@:2}" > "$run/log/$1.log" 2>&1 < /dev/null) & }
 
 start_simulator() {
     as_user mkdir -p "$run/ca" "$run/bin"
@@ -110,13 +138,10 @@ start_simulator() {
     head -c 18 /dev/urandom | base64 > "$run/password"
     chmod 600 "$run/password"
     chown "$(run_user)" "$run/password"
-    # shellcheck disable=SC2016
-    as_user setsid sh -c 'echo $$ > "$0/tds_server.pid"
-        exec "$0/bin/tds_server" --servers 3 --port 0 --login vitals --password-file "$0/password" --tls require \
-            --ca-out "$0/ca/ca.pem" --fixture "$0/fixture.json" --replay live' "$run" \
-        > "$run/log/tds_server.out" 2> "$run/log/tds_server.log" < /dev/null &
+    start_program tds_server --servers 3 --port 0 --login vitals --password-file "$run/password" \
+        --tls require --ca-out "$run/ca/ca.pem" --fixture "$run/fixture.json" --replay live
     for ((i = 0; i < 200; i++)); do
-        if grep -qs '"ready":true' "$run/log/tds_server.out"; then return; fi
+        if grep -qs '"ready":true' "$run/log/tds_server.log"; then return; fi
         sleep 0.05
     done
     tail -n 20 "$run/log/tds_server.log" >&2
@@ -128,7 +153,7 @@ start_server() {
     pg_config=$(scripts/server_tree.sh "$run/server" "${PG_CONFIG:-pg_config}")
     make --no-print-directory install PG_CONFIG="$pg_config" > /dev/null
     "$pg_config" --bindir > "$run/bindir"
-    free_port > "$run/port"
+    free_port 54320 > "$run/port"
     server_program initdb -D "$run/data" -U $superuser -A trust --locale=C.UTF-8 --encoding=UTF8 --no-sync \
         > "$run/log/initdb.log" 2>&1 || {
         tail -n 20 "$run/log/initdb.log" >&2
@@ -159,6 +184,43 @@ ENV
     ln -sfn "$run/log" "$state/log"
 }
 
+# ---- the REST API
+
+api_status() { curl -s -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $1" "$2/api/fleet_status" || true; }
+
+start_api() {
+    local nginx postgrest uri port token
+    nginx=$(find_program nginx) postgrest=$(find_postgrest)
+    if [ -z "$nginx" ] || [ -z "$postgrest" ]; then
+        printf 'No REST API: there is no %s.\n' "$([ -n "$nginx" ] && printf 'PostgREST (npm ci in test/rest)' || printf nginx)" >&2
+        return
+    fi
+    step 'Starting PostgREST and nginx'
+    sql -c 'CREATE ROLE authenticator LOGIN NOINHERIT; CREATE ROLE web_anon NOLOGIN' \
+        -c "SELECT vitals.setup_rest(authenticator => 'authenticator', anon => 'web_anon')" > /dev/null
+    install -m 755 "$nginx" "$run/bin/nginx"
+    install -m 755 "$postgrest" "$run/bin/postgrest"
+    (umask 077 && head -c 32 /dev/urandom | base64 > "$run/jwt_secret")
+    uri="postgres://authenticator@/$database?host=$run&port=$(cat "$run/port")"
+    free_port 58080 > "$run/api_port"
+    port=$(cat "$run/api_port")
+    scripts/rest_config.sh "$run" "$uri" "$(free_port $((port + 1)))" "$port"
+    chown -R "$(run_user)" "$run/jwt_secret" "$run/postgrest.conf" "$run/nginx.conf" "$run/pg_vitals.conf" "$run/nginx"
+    start_program postgrest "$run/postgrest.conf"
+    start_program nginx -e "$run/nginx/error.log" -p "$run" -c nginx.conf
+    token=$(scripts/rest_token.pl "$run/jwt_secret" tenant_acme '' 30)
+    for ((i = 0; i < 200; i++)); do
+        if [ "$(api_status "$token" "http://127.0.0.1:$port")" = 200 ]; then
+            chmod 600 "$state/env"
+            printf 'export DEMO_API=%s DEMO_TOKEN=%s\n' "http://127.0.0.1:$port" "$token" >> "$state/env"
+            return
+        fi
+        sleep 0.05
+    done
+    tail -n 20 "$run/log/postgrest.log" "$run/nginx/error.log" >&2
+    show_problem 'The REST API did not start.'
+}
+
 show_problem() {
     printf '\n'
     sql -x -c 'SELECT * FROM vitals.worker_status' -c 'SELECT * FROM vitals.probers' \
@@ -170,7 +232,7 @@ show_problem() {
 
 journey() {
     local ports
-    IFS=, read -r -a ports < <(sed -n 's/.*"ports":\[\([0-9,]*\)\].*/\1/p' "$run/log/tds_server.out")
+    IFS=, read -r -a ports < <(sed -n 's/.*"ports":\[\([0-9,]*\)\].*/\1/p' "$run/log/tds_server.log")
     PASSWORD_FILE=$run/password sql -v port1="${ports[0]}" -v port2="${ports[1]}" -v port3="${ports[2]}" \
         -v ca_file="$run/ca/ca.pem" -f scripts/demo_journey.sql || show_problem 'A statement failed.'
 }
@@ -188,12 +250,30 @@ wait_for_samples() {
     step "Samples of all $all servers are stored"
 }
 
+describe_api() {
+    local url server
+    if ! has_api; then
+        printf '  REST           did not start: see above'
+        return
+    fi
+    url=http://127.0.0.1:$(cat "$run/api_port")
+    server=$(sql -At -c "SELECT server_id FROM vitals.fleet_status WHERE server = 'sql01'")
+    # shellcheck disable=SC2016
+    printf '  REST           %s, by nginx and PostgREST; token and address are in %s/env. Paste these:\n' "$url" "$state"
+    cat << LINES
+. $state/env; curl -sS -H "Authorization: Bearer \$DEMO_TOKEN" "\$DEMO_API/api/fleet_status?select=server,status,cpu_percent"
+. $state/env; curl -sS -H "Authorization: Bearer \$DEMO_TOKEN" \$DEMO_API/api/servers/$server/collection-config
+. $state/env; curl -sS -H "Authorization: Bearer \$DEMO_TOKEN" \$DEMO_API/api/servers/$server/collection-config -X PUT -d '{"interval_seconds": 45}'
+LINES
+}
+
 describe() {
     cat << TEXT
 
 PostgreSQL with pg_vitals and three simulated SQL Servers are running.
   connect        . $state/env && $(command -v psql > /dev/null || printf '%s/' "$(bindir)")psql
   look           SELECT * FROM vitals.latest_metrics; SELECT * FROM vitals.collection_status; or make demo again
+$(describe_api)
   your own       make demo SERVER=host:port LOGIN=name    (asks for the password; TRUST=1 accepts any certificate)
   logs           $state/log/
   end            make demo-stop
@@ -269,6 +349,7 @@ start() {
     start_server
     write_environment
     journey
+    start_api
     wait_for_samples
     show_result
     [ -z "${SERVER:-}" ] || add_own_server

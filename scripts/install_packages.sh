@@ -1,18 +1,20 @@
 #!/usr/bin/env bash
 # Installs what is missing of the Debian packages that a purpose needs: install_packages.sh build|demo|check …
 # Nothing is upgraded and nothing that is there is changed; where all is there it needs neither root nor the network.
+# No service starts: of packages that bring one, only the program is taken, into .build/programs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/programs.sh
 
 oldest_postgresql=14
 newest_postgresql=18
 
 build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libkrb5-dev libseccomp-dev libfmt-dev nlohmann-json3-dev libcli11-dev)
-# The simulated SQL Servers. CMake builds them together with the tests.
-demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates)
-check=(ccache clang clang-format clang-tidy git krb5-admin-server krb5-kdc krb5-user libbenchmark-dev libclang-rt-dev libipc-run-perl perl python3
-    procps python3-openssl python3-pymssql python3-tds shellcheck)
-node_directory=test/tds_server/clients
+# The simulated SQL Servers, which CMake builds together with the tests, and the REST API.
+demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates curl perl)
+check=(ccache clang clang-format clang-tidy git krb5-admin-server krb5-kdc krb5-user libbenchmark-dev libclang-rt-dev
+    libipc-run-perl perl python3 procps python3-openssl python3-pymssql python3-tds shellcheck wrk)
+node_directories=(test/rest)
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
@@ -36,7 +38,9 @@ is_installed() {
 # A server with its development files, however it was installed, is enough.
 has_postgresql() {
     local pg_config=${PG_CONFIG:-pg_config}
-    command -v "$pg_config" > /dev/null && [ -f "$("$pg_config" --pgxs)" ] && [ -x "$("$pg_config" --bindir)/initdb" ]
+    # Debian's package of the server has the makefiles, and not the headers.
+    command -v "$pg_config" > /dev/null && [ -f "$("$pg_config" --pgxs)" ] && [ -x "$("$pg_config" --bindir)/initdb" ] &&
+        [ -f "$("$pg_config" --includedir-server)/postgres.h" ]
 }
 
 newest_available_postgresql() {
@@ -67,14 +71,32 @@ install_all() {
     "${install[@]}" > /dev/null
 }
 
+# unpack_program PROGRAM PACKAGE: only that file of the package, and only if the system has no such program.
+unpack_program() {
+    local program=$1 package=$2 directory
+    [ -z "$(find_program "$program")" ] || return 0
+    printf 'Unpacking %s of package %s into %s\n' "$program" "$package" "$programs"
+    directory=$(mktemp -d)
+    (
+        cd "$directory"
+        apt-get -qq download "$package" > /dev/null 2>&1 || { apt update && apt-get -qq download "$package" 2> /dev/null; }
+        dpkg-deb --fsys-tarfile "$package"_*.deb | tar -xf - --wildcards "./usr/*bin/$program"
+    ) && mkdir -p "$programs" && install -m 755 "$directory"/usr/*bin/"$program" "$programs/$program" ||
+        printf 'Package %s could not be had: what needs %s will say so.\n' "$package" "$program" >&2
+    rm -rf "$directory"
+}
+
 wanted=()
 for group in "$@"; do
     case $group in
         build) wanted+=("${build[@]}") ;;
-        demo) wanted+=("${demo[@]}") ;;
+        demo)
+            wanted+=("${demo[@]}")
+            command -v npm > /dev/null || wanted+=(nodejs npm)
+            ;;
         check)
             wanted+=("${check[@]}")
-            if [ -f $node_directory/package.json ] && ! command -v npm > /dev/null; then wanted+=(nodejs npm); fi
+            node_directories+=(test/tds_server/clients)
             ;;
         *) printf 'usage: install_packages.sh build|demo|check …\n' >&2 && exit 2 ;;
     esac
@@ -99,11 +121,15 @@ fi
 [ ${#missing[@]} = 0 ] || install_all "${missing[@]}"
 
 case " $* " in
-    *' check '*)
-        if [ -f $node_directory/package-lock.json ] &&
-            [ ! $node_directory/node_modules/.package-lock.json -nt $node_directory/package-lock.json ]; then
-            (cd $node_directory && npm ci --silent --no-audit --no-fund) ||
-                printf 'npm ci failed in %s: the tests that need it will say so.\n' $node_directory >&2
-        fi
+    *' demo '*)
+        unpack_program nginx nginx
+        for directory in "${node_directories[@]}"; do
+            [ ! "$directory/node_modules/.package-lock.json" -nt "$directory/package-lock.json" ] || continue
+            (cd "$directory" && npm ci --silent --no-audit --no-fund) ||
+                printf 'npm ci failed in %s: what needs it will say so.\n' "$directory" >&2
+        done
         ;;
+esac
+case " $* " in
+    *' check '*) unpack_program promtool prometheus ;;
 esac

@@ -44,7 +44,9 @@ CREATE TABLE vitals.tenant_readers (
 );
 COMMENT ON TABLE vitals.tenant_readers IS
 'Roles that vitals.grant_tenant lets read a tenant. Who may operate one is a member of the tenant''s role.';
-SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_readers', '');
+-- A role that is gone would be dumped as its number, and that may be another role's where it is restored.
+SELECT pg_catalog.pg_extension_config_dump('vitals.tenant_readers',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_roles AS r WHERE r.oid = role)');
 
 -- Of the running collector, so that no dump carries it.
 CREATE TABLE vitals.tenant_problems (
@@ -83,7 +85,7 @@ DECLARE
         nullif(current_setting('vitals.tenant', true), ''),
         nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'tenant', ''));
     found_tenant vitals.tenants;
-    others integer;
+    found_tenants vitals.tenants[];
 BEGIN
     IF chosen IS NOT NULL THEN
         SELECT t.* INTO found_tenant FROM vitals.tenants AS t WHERE t.name = chosen;
@@ -97,23 +99,23 @@ BEGIN
         RETURN found_tenant;
     END IF;
 
-    SELECT t.* INTO found_tenant FROM vitals.tenants AS t ORDER BY t.tenant_key LIMIT 1;
-    IF NOT FOUND THEN
+    -- Two are as good as all.
+    found_tenants := ARRAY(SELECT t FROM vitals.tenants AS t LIMIT 2);
+    IF cardinality(found_tenants) = 0 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = 'no tenant',
             DETAIL = 'There is no tenant that you may use.',
             HINT = 'A superuser makes a tenant with vitals.create_tenant(name), or lets you use one with vitals.grant_tenant(name, role).';
     END IF;
-    SELECT count(*) - 1 INTO others FROM vitals.tenants;
-    IF others > 0 THEN
+    IF cardinality(found_tenants) > 1 THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'tenant is ambiguous',
-            DETAIL = format('There are %s tenants that you may use.', others + 1),
+            DETAIL = format('There are %s tenants that you may use.', (SELECT count(*) FROM vitals.tenants)),
             HINT = 'Choose one with SET vitals.tenant; vitals.tenants lists them.';
     END IF;
-    RETURN found_tenant;
+    RETURN found_tenants[1];
 END
 $$;
 COMMENT ON FUNCTION vitals.tenant_of_caller() IS
@@ -125,21 +127,19 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
              drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
-             find_tenant, check_tenant_access, check_tenant_owner, enable, disable, run_as, mark_tenant_schema, upgrade_tenant,
-             attach_tenant, note_problem}'::name[]
+             find_tenant, check_tenant_access, check_tenant_owner, is_powerful, enable, disable, run_as, mark_tenant_schema, upgrade_tenant,
+             attach_tenant, note_problem, ensure_tenants_role, setup_rest, remove_rest, check_rest_role, grant_rest,
+             revoke_rest, classify_wait}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS
 'Names of the functions that are not granted to tenants: they act on tenants from outside.';
 
 -- The grants go to one role of the cluster and not to each tenant's: a thousand tenants would make the access lists of the
 -- functions a thousand entries long, and a tenant's role could only be dropped after as many revocations.
-CREATE FUNCTION vitals.grant_tenant_functions(tenant_role regrole) RETURNS void
+CREATE FUNCTION vitals.ensure_tenants_role() RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
-DECLARE
-    function_name regprocedure;
-    view_name regclass;
 BEGIN
     IF to_regrole('vitals_tenant') IS NULL THEN
         BEGIN
@@ -159,6 +159,20 @@ BEGIN
             DETAIL = 'All tenants'' roles become its members.',
             HINT = 'ALTER ROLE vitals_tenant NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS NOLOGIN';
     END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.ensure_tenants_role() IS
+'Makes the role vitals_tenant if it is missing. Error: 55000 there is one that is too powerful.';
+
+CREATE FUNCTION vitals.grant_tenant_functions(tenant_role regrole) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    function_name regprocedure;
+    view_name regclass;
+BEGIN
+    PERFORM vitals.ensure_tenants_role();
     IF NOT pg_has_role(tenant_role, 'vitals_tenant', 'MEMBER') THEN
         EXECUTE format('GRANT vitals_tenant TO %s', tenant_role);
     END IF;
@@ -177,11 +191,12 @@ BEGIN
     END LOOP;
     FOR view_name IN
         SELECT c.oid::regclass FROM pg_class AS c WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
-        UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass)
+        UNION ALL VALUES ('vitals.connectors'::regclass), ('vitals.metric_catalogue'::regclass), ('vitals.metric_group_catalogue'::regclass)
     LOOP
         CONTINUE WHEN has_table_privilege('vitals_tenant', view_name, 'SELECT');
         EXECUTE format('GRANT SELECT ON %s TO vitals_tenant', view_name);
     END LOOP;
+    PERFORM vitals.grant_rest(tenant_role);
 END
 $$;
 COMMENT ON FUNCTION vitals.grant_tenant_functions(regrole) IS

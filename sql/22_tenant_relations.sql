@@ -73,9 +73,16 @@ BEGIN
             name text NOT NULL UNIQUE CHECK (name ~ '^[a-z][a-z0-9_]{0,99}$'),
             unit text NOT NULL,
             description text NOT NULL,
-            kind text NOT NULL CHECK (kind IN ('gauge', 'rate', 'delta')),
+            kind text NOT NULL CHECK (kind IN ('gauge', 'rate', 'delta', 'ratio', 'average')),
             scale smallint NOT NULL DEFAULT 2 CHECK (scale BETWEEN 0 AND 9))$sql$,
         $sql$COMMENT ON COLUMN %1$I.metric_types.scale IS 'Digits after the decimal point to which values are rounded when they are collected.'$sql$,
+        $sql$CREATE TABLE %1$I.metric_groups (
+            name text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),
+            connector text NOT NULL DEFAULT 'mssql',
+            definition jsonb NOT NULL CHECK (jsonb_typeof(definition) = 'object'),
+            description text NOT NULL DEFAULT '')$sql$,
+        $sql$COMMENT ON TABLE %1$I.metric_groups IS
+            'What vitals.add_metric_group made: statements of this tenant that its servers run.'$sql$,
         $sql$CREATE TABLE %1$I.series (
             series_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             metric_type_id uuid NOT NULL REFERENCES %1$I.metric_types,
@@ -229,6 +236,19 @@ $$;
 COMMENT ON FUNCTION vitals.create_tenant_views(name) IS
 'Makes the views of a tenant, or makes them anew. Called by vitals.create_tenant_relations.';
 
+CREATE FUNCTION vitals.new_metric_types_sql(tenant_schema name) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT format('INSERT INTO %1$I.metric_types (name, unit, description, kind, scale)
+                   SELECT m.name, m.unit, m.description, m.kind, m.scale
+                   FROM vitals.metric_catalogue AS m
+                   WHERE NOT EXISTS (SELECT FROM %1$I.metric_types AS t WHERE t.name = m.name)
+                   ORDER BY m.name', tenant_schema)
+$$;
+COMMENT ON FUNCTION vitals.new_metric_types_sql(name) IS
+'The statement that gives a tenant the metric types of the catalogue that it does not have. For a tenant that is made or upgraded.';
+
 CREATE FUNCTION vitals.create_tenant_relations(
     tenant_schema name, owner regrole, retention_days integer, partition_width text
 ) RETURNS void
@@ -242,10 +262,7 @@ BEGIN
     PERFORM vitals.create_tenant_tables(tenant_schema);
     EXECUTE format('INSERT INTO %I.settings (retention_days, partition_width) VALUES ($1, $2)', tenant_schema)
         USING retention_days, partition_width;
-    EXECUTE format('INSERT INTO %I.metric_types (name, unit, description, kind, scale)
-                    SELECT m.name, m.unit, m.description, m.kind, m.scale
-                    FROM vitals.metric_catalogue AS m ORDER BY m.name',
-                   tenant_schema);
+    EXECUTE vitals.new_metric_types_sql(tenant_schema);
     PERFORM vitals.ensure_partitions_ahead(tenant_schema);
     PERFORM vitals.create_tenant_views(tenant_schema);
     FOR statement IN

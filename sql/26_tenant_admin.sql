@@ -24,6 +24,20 @@ $$;
 COMMENT ON FUNCTION vitals.check_tenant_settings(integer, text) IS
 'Raises 22023 unless a tenant may be kept so many days in partitions of that width.';
 
+CREATE FUNCTION vitals.is_powerful(role regrole) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT role::oid < 16384
+        OR EXISTS (SELECT FROM pg_roles AS r
+                   WHERE pg_has_role(role, r.oid, 'MEMBER')
+                       AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
+                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
+                                             'pg_write_server_files')))
+$$;
+COMMENT ON FUNCTION vitals.is_powerful(regrole) IS
+'Whether a role is predefined, or is or belongs to one that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.';
+
 CREATE FUNCTION vitals.check_tenant_owner(owner regrole) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -35,12 +49,7 @@ BEGIN
             MESSAGE = 'tenant owner is everybody''s',
             DETAIL = 'All tenants'' roles are members of "vitals_tenant", and could use a tenant that it owns.',
             HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
-    ELSIF owner::oid < 16384
-        OR EXISTS (SELECT FROM pg_roles AS r
-                   WHERE pg_has_role(owner, r.oid, 'MEMBER')
-                       AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
-                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
-                                             'pg_write_server_files'))) THEN
+    ELSIF vitals.is_powerful(owner) THEN
         -- The collector writes with the owner's rights, and everything the owner can do a tenant's trigger could do.
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
@@ -298,6 +307,7 @@ BEGIN
     DELETE FROM vitals.tenant_registry AS t WHERE t.tenant_key = tenant.tenant_key;
     DELETE FROM vitals.tenant_problems AS p WHERE p.tenant_key = tenant.tenant_key;
     EXECUTE format('DROP SCHEMA IF EXISTS %I CASCADE', tenant.schema_name);
+    PERFORM vitals.revoke_rest(tenant.role);
     PERFORM vitals.notify_collector();
     -- Its role may have come to own or be granted something elsewhere; then it stays.
     IF tenant.role_made AND EXISTS (SELECT FROM pg_roles AS r WHERE r.oid = tenant.role)

@@ -1,6 +1,16 @@
 -- Adding servers and switching their collection on and off. All of it acts on the caller's tenant. A function f(…) whose
 -- code is in C hands over to f_in(tenant, …), which runs as the tenant's role: see tenant_functions.cpp.
 
+CREATE FUNCTION vitals.is_id(server text) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN server ~* '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+END
+$$;
+COMMENT ON FUNCTION vitals.is_id(text) IS 'Whether what names a server has the form of an id, and so is one and not a name.';
+
 -- Not found and another tenant's look the same.
 CREATE FUNCTION vitals.find_server_in(tenant vitals.tenants, server text) RETURNS uuid
 LANGUAGE plpgsql STABLE
@@ -9,9 +19,14 @@ AS $$
 DECLARE
     found_id uuid;
 BEGIN
-    EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1 OR s.id::text = lower($1)
-                    ORDER BY s.name = $1 DESC LIMIT 1', tenant.schema_name)
-        INTO found_id USING server;
+    -- What can be an id is never a name: whoever gives the id of one server must not get another one that is called so.
+    IF vitals.is_id(server) THEN
+        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
+            INTO found_id USING server::uuid;
+    ELSE
+        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name)
+            INTO found_id USING server;
+    END IF;
     IF found_id IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'PT404',
@@ -45,6 +60,7 @@ AS $$
 DECLARE
     names text[] := ARRAY(SELECT m.name FROM unnest(metrics) WITH ORDINALITY AS m (name, nr)
                           GROUP BY m.name ORDER BY min(m.nr));
+    known_names text[];
     unknown_metric text;
     known text;
 BEGIN
@@ -54,32 +70,32 @@ BEGIN
             MESSAGE = 'metric name must not be null';
     END IF;
     EXECUTE format(
-        $sql$SELECT m FROM unnest($1) AS m
-         WHERE m <> '*' AND NOT EXISTS (SELECT FROM %I.metric_types AS t WHERE t.name = m) LIMIT 1$sql$,
-        tenant.schema_name)
-        INTO unknown_metric USING names;
+        $sql$SELECT array_agg(k.name) FROM (SELECT t.name FROM %1$I.metric_types AS t
+             UNION SELECT g.name FROM vitals.metric_group_catalogue AS g
+             UNION SELECT g.name FROM %1$I.metric_groups AS g) AS k$sql$, tenant.schema_name)
+        INTO known_names;
+    SELECT m INTO unknown_metric FROM unnest(names) AS m WHERE m <> '*' AND m <> ALL (known_names) LIMIT 1;
     IF unknown_metric IS NOT NULL THEN
         -- Whoever writes "cpu" means one that contains it, whoever writes "cpu_precent" the one with the fewest differences.
-        EXECUTE format(
-            $sql$SELECT string_agg(n.name, ', ' ORDER BY n.nr)
-             FROM (SELECT t.name, row_number() OVER (
-                        ORDER BY $1 <> '' AND (strpos(t.name, lower($1)) > 0 OR strpos(lower($1), t.name) > 0) DESC,
-                                 vitals.name_distance(lower($1), t.name), t.name) AS nr
-                   FROM %I.metric_types AS t) AS n
-             WHERE n.nr <= 5$sql$, tenant.schema_name)
-            INTO known USING unknown_metric;
+        SELECT string_agg(n.name, ', ' ORDER BY n.nr) INTO known
+        FROM (SELECT d.name, row_number() OVER (
+                  ORDER BY CASE WHEN unknown_metric <> '' AND strpos(d.name, lower(unknown_metric)) > 0
+                                THEN least(d.distance, 3) ELSE d.distance END, d.distance, d.name) AS nr
+              FROM (SELECT k AS name, vitals.name_distance(lower(unknown_metric), k) AS distance FROM unnest(known_names) AS k) AS d
+             ) AS n
+        WHERE n.nr <= 5;
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'unknown metric',
-            DETAIL = format('There is no metric "%s".', left(unknown_metric, 200)),
-            HINT = format('Known metrics near it are %s; * stands for all. metric_types of the tenant lists them.',
+            DETAIL = format('There is no metric or metric group "%s".', left(unknown_metric, 200)),
+            HINT = format('Known names near it are %s; * stands for all. vitals.metric_groups lists groups and their metrics, metric_types of the tenant all metrics.',
                           coalesce(known, 'none'));
     END IF;
     RETURN to_jsonb(names);
 END
 $$;
 COMMENT ON FUNCTION vitals.check_metrics_in(vitals.tenants, text[]) IS
-'The names as a JSON array, each once, if each is a metric of the tenant or *. Errors: 22023 unknown metric, 22004 NULL.';
+'The names as a JSON array, each once, if each is a metric of the tenant, a metric group or *. Errors: 22023 unknown metric, 22004 NULL.';
 
 -- The prober checks again, since a tenant may write the table itself; here it is said before anything is stored.
 CREATE FUNCTION vitals.check_options(connector text, options jsonb) RETURNS void
@@ -261,6 +277,13 @@ BEGIN
             DETAIL = format('Got %s.', coalesce(quote_literal(left(name, 300)), 'NULL')),
             HINT = 'A name has between 1 and 200 characters, no control characters, and no space at either end.';
     END IF;
+    IF vitals.is_id(name) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid server name',
+            DETAIL = format('Got %L.', name),
+            HINT = 'A name must not look like an id: it could be taken for another server''s.';
+    END IF;
     SELECT c.* INTO kind FROM vitals.connectors AS c WHERE c.name = connector;
     IF NOT FOUND THEN
         RAISE EXCEPTION USING
@@ -378,7 +401,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. host may be host\instance. port: by default that of the instance, as its SQL Server Browser says it, else the connector''s own (mssql 1433). metrics: names to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. host may be host\instance. port: by default that of the instance, as its SQL Server Browser says it, else the connector''s own (mssql 1433). metrics: names of metrics and metric groups to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,
@@ -389,22 +412,29 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
+-- One statement, of look-ups by key: what it costs is that it is parsed and planned anew for every call.
 CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     setting vitals.collection_setting;
+    id uuid := CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END;
+    metrics jsonb;
 BEGIN
-    EXECUTE format(
-        'SELECT s.id, c.interval_seconds, c.enabled,
-                CASE WHEN c.server_id IS NOT NULL
-                     THEN ARRAY(SELECT m FROM jsonb_array_elements_text(c.metrics_enabled) AS m) END, st.last_collected_at
-         FROM %1$I.servers AS s
-         LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
-         LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
-         WHERE s.id = $1', tenant.schema_name)
-        INTO setting USING vitals.find_server_in(tenant, server);
+    EXECUTE format('SELECT c.server_id, c.interval_seconds, c.enabled, c.metrics_enabled,
+                           (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
+                    FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name)
+        INTO setting.server_id, setting.interval_seconds, setting.enabled, metrics, setting.last_collected_at USING id;
+    -- No server, or one whose configuration was deleted.
+    IF setting.server_id IS NULL THEN
+        setting.server_id := vitals.find_server_in(tenant, server);
+        EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
+            INTO setting.last_collected_at USING setting.server_id;
+    END IF;
+    IF metrics IS NOT NULL THEN
+        setting.metrics_enabled := ARRAY(SELECT jsonb_array_elements_text(metrics));
+    END IF;
     RETURN setting;
 END
 $$;
@@ -461,7 +491,21 @@ LANGUAGE c
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_config_put(text, integer, boolean, text[]) IS
-'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
+'Changes what is given (not NULL) of how a server (name or id) is collected, and returns the whole. interval_seconds: 30..3600. metrics_enabled: names of metrics and metric groups, or ''{*}'' for all. Takes effect with the next cycle after commit. Errors: 22023 out of range or unknown metric, 22004 NULL as a metric, PT404 server not found.';
+
+CREATE FUNCTION vitals.config_with_defaults(setting vitals.collection_setting) RETURNS vitals.collection_setting
+LANGUAGE plpgsql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    setting.interval_seconds := coalesce(setting.interval_seconds, 60);
+    setting.enabled := coalesce(setting.enabled, false);
+    setting.metrics_enabled := coalesce(setting.metrics_enabled, '{cpu_percent,memory_percent,connection_count}');
+    RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.config_with_defaults(vitals.collection_setting) IS
+'A configuration as vitals.stored_config found it, with the defaults where it is missing.';
 
 CREATE FUNCTION vitals.collection_config_get(server text) RETURNS vitals.collection_setting
 LANGUAGE plpgsql
@@ -474,10 +518,7 @@ BEGIN
         AND NOT current_setting('transaction_read_only')::boolean THEN
         RETURN vitals.collection_config_put(server);
     END IF;
-    setting.interval_seconds := coalesce(setting.interval_seconds, 60);
-    setting.enabled := coalesce(setting.enabled, false);
-    setting.metrics_enabled := coalesce(setting.metrics_enabled, '{cpu_percent,memory_percent,connection_count}');
-    RETURN setting;
+    RETURN vitals.config_with_defaults(setting);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_config_get(text) IS

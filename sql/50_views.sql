@@ -1,27 +1,32 @@
 -- What users look at. Each view reads the schema of the caller's tenant, as the tenant's role.
 
-CREATE FUNCTION vitals.latest_metrics_rows_in(tenant vitals.tenants)
-RETURNS TABLE (server text, metric text, instance text, value numeric, unit text, collected_at timestamptz)
+CREATE FUNCTION vitals.latest_metrics_rows_in(tenant vitals.tenants, only_server text)
+RETURNS TABLE (
+    server text, server_id uuid, metric text, instance text, value numeric, unit text, collected_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        $sql$SELECT s.name, t.name, l.instance, round(l.value, t.scale), t.unit, l.collected_at
+        $sql$SELECT s.name, s.id, t.name, l.instance, round(l.value, t.scale), t.unit, l.collected_at
          FROM %1$I.server_latest AS l
          JOIN %1$I.servers AS s ON s.id = l.server_id
          JOIN %1$I.metric_types AS t ON t.id = l.metric_type_id
-         ORDER BY s.name, t.name, l.instance$sql$, tenant.schema_name);
+         WHERE $1 IS NULL OR l.server_id = $1
+         ORDER BY s.name, t.name, l.instance$sql$, tenant.schema_name)
+        USING CASE WHEN only_server IS NOT NULL THEN vitals.find_server_in(tenant, only_server) END;
 END
 $$;
-COMMENT ON FUNCTION vitals.latest_metrics_rows_in(vitals.tenants) IS 'vitals.latest_metrics_rows as the tenant''s role.';
+COMMENT ON FUNCTION vitals.latest_metrics_rows_in(vitals.tenants, text) IS 'vitals.latest_metrics_rows as the tenant''s role.';
 
-CREATE FUNCTION vitals.latest_metrics_rows()
-RETURNS TABLE (server text, metric text, instance text, value numeric, unit text, collected_at timestamptz)
+CREATE FUNCTION vitals.latest_metrics_rows(only_server text DEFAULT NULL)
+RETURNS TABLE (
+    server text, server_id uuid, metric text, instance text, value numeric, unit text, collected_at timestamptz)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
-COMMENT ON FUNCTION vitals.latest_metrics_rows() IS 'Rows of the view vitals.latest_metrics.';
+COMMENT ON FUNCTION vitals.latest_metrics_rows(text) IS
+'Rows of the view vitals.latest_metrics, of all servers or of one (name or id). Error: PT404 server not found.';
 
 CREATE VIEW vitals.latest_metrics AS
 SELECT l.server, l.metric, l.instance, l.value, l.unit, l.collected_at FROM vitals.latest_metrics_rows() AS l;
@@ -36,7 +41,7 @@ COMMENT ON COLUMN vitals.latest_metrics.collected_at IS 'When it was collected: 
 
 CREATE FUNCTION vitals.collection_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (
-    server text, connector text, enabled boolean, interval_seconds integer, status text, state text,
+    server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
     consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
 LANGUAGE plpgsql STABLE
@@ -44,7 +49,7 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
-        $sql$SELECT s.name, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, 'unknown'),
+        $sql$SELECT s.name, s.id, s.connector, coalesce(c.enabled, false), c.interval_seconds, coalesce(st.status, 'unknown'),
                 CASE WHEN c.enabled IS NOT TRUE THEN 'stopped'
                      WHEN (SELECT p.paused FROM vitals.installation_status AS p) THEN 'paused'
                      WHEN NOT vitals.collector_running() THEN 'no collector'
@@ -64,7 +69,7 @@ COMMENT ON FUNCTION vitals.collection_status_rows_in(vitals.tenants) IS 'vitals.
 
 CREATE FUNCTION vitals.collection_status_rows()
 RETURNS TABLE (
-    server text, connector text, enabled boolean, interval_seconds integer, status text, state text,
+    server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
     consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
 LANGUAGE c STABLE

@@ -64,18 +64,12 @@ AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.metric_range(text, text, timestamptz, timestamptz) IS
 'The values of a metric of a server (name or id) from since up to, but not, until, by time and instance. Errors: 22023 bad range, PT404 server or metric not found.';
 
-CREATE FUNCTION vitals.metric_buckets_in(
-    tenant vitals.tenants, metric text, since timestamptz, until timestamptz, width interval, only_server text
-) RETURNS TABLE (
-    server text, instance text, bucket timestamptz, avg numeric, min numeric, max numeric, count bigint)
-LANGUAGE plpgsql STABLE
+CREATE FUNCTION vitals.check_buckets(since timestamptz, until timestamptz, width interval) RETURNS interval
+LANGUAGE plpgsql IMMUTABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
 DECLARE
     most_buckets constant integer := 10000;
-    only_id uuid;
-    step interval;
 BEGIN
     PERFORM vitals.check_time_range(since, until);
     -- A month has no length of its own.
@@ -88,7 +82,24 @@ BEGIN
             HINT = format('A width is days, hours, minutes or seconds, and a range has at most %s buckets.', most_buckets);
     END IF;
     -- In seconds, so that a day is as long as any other whatever the session's time zone does to it.
-    step := make_interval(secs => extract(epoch FROM width)::double precision);
+    RETURN make_interval(secs => extract(epoch FROM width)::double precision);
+END
+$$;
+COMMENT ON FUNCTION vitals.check_buckets(timestamptz, timestamptz, interval) IS
+'The width of the buckets in seconds, as an interval. Error: 22023 since is not before until, or the width is none that a range can be divided by, or makes more than 10000 buckets.';
+
+CREATE FUNCTION vitals.metric_buckets_in(
+    tenant vitals.tenants, metric text, since timestamptz, until timestamptz, width interval, only_server text
+) RETURNS TABLE (
+    server text, instance text, bucket timestamptz, avg numeric, min numeric, max numeric, count bigint)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    only_id uuid;
+    step interval := vitals.check_buckets(since, until, width);
+BEGIN
     IF only_server IS NOT NULL THEN
         only_id := vitals.find_server_in(tenant, only_server);
     END IF;

@@ -22,7 +22,7 @@ LANGUAGE c VOLATILE STRICT
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_request_check';
 COMMENT ON FUNCTION vitals.request_check(integer, uuid, integer) IS
-'Asks the collector for a connection test and waits for its answer: a JSON array of [check, ok, detail, remedy]. Errors: PT503 no collector, or no answer in time.';
+'Asks the collector for a connection test and waits for its answer: a JSON array of [check, ok, detail, remedy]. Errors: PT503 no collector, PT504 no answer in time.';
 
 CREATE FUNCTION vitals.test_connection(server text, timeout interval DEFAULT '10 seconds')
 RETURNS TABLE ("check" text, ok boolean, detail text, remedy text)

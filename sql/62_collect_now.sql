@@ -5,7 +5,7 @@ LANGUAGE c VOLATILE STRICT
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_request_poll';
 COMMENT ON FUNCTION vitals.request_poll(integer, uuid, integer) IS
-'Asks the collector for a poll and waits until it is stored: an object with collected_at, status, duration_ms, error_class, error. Errors: PT503 no collector, or no answer in time.';
+'Asks the collector for a poll and waits until it is stored: an object with collected_at, status, duration_ms, error_class, error. Errors: PT503 no collector, PT504 no answer in time.';
 
 CREATE TYPE vitals.collection_result AS (
     server_id uuid,
@@ -63,4 +63,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.collect_now(text, interval) IS
-'Polls a server (name or id) at once, waits until the result is stored, and returns it: also that of a poll that failed, with its error. It counts as the poll of the cycle where that was due within half an interval. A server whose collection is off is polled this once. The server and its configuration must have been committed. Where the timeout (1 second to 5 minutes) passes first, the poll goes on and is stored. metrics is NULL where nothing was read, and in a transaction whose snapshot is older. Errors: 22023 bad timeout, PT404 server not found, PT503 no collector, or no answer in time.';
+'Polls a server (name or id) at once, waits until the result is stored, and returns it: also that of a poll that failed, with its error. It counts as the poll of the cycle where that was due within half an interval. A server whose collection is off is polled this once. The server and its configuration must have been committed. Where the timeout (1 second to 5 minutes) passes first, the poll goes on and is stored. metrics is NULL where nothing was read, and in a transaction whose snapshot is older. Errors: 22023 bad timeout, PT404 server not found, PT503 no collector, PT504 no answer in time.';

@@ -69,16 +69,17 @@ BEGIN
                             vitals.installed_version()),
             HINT = 'Install a newer package and run ALTER EXTENSION pg_vitals UPDATE.';
     END IF;
+    -- The update may have brought functions that the tenants' role has no right to yet.
+    PERFORM vitals.grant_tenant_functions(tenant.role);
     PERFORM vitals.run_as(tenant.role, ARRAY(
         SELECT format(u.statement, tenant.schema_name)
         FROM vitals.tenant_upgrades AS u
         WHERE string_to_array(u.version, '.')::integer[] > string_to_array(tenant.version, '.')::integer[]
             AND string_to_array(u.version, '.')::integer[] <= own
-        ORDER BY string_to_array(u.version, '.')::integer[], u.step));
+        ORDER BY string_to_array(u.version, '.')::integer[], u.step)
+        || vitals.new_metric_types_sql(tenant.schema_name));
     PERFORM vitals.mark_tenant_schema(tenant.schema_name, tenant.role);
-    -- The update may have brought functions that the tenants' role has no right to yet.
-    PERFORM vitals.grant_tenant_functions(tenant.role);
-    -- And the tenant's readers none to relations that are new.
+    -- Nor have the tenant's readers any to relations that are new.
     PERFORM vitals.grant_tenant(tenant.name, r.role, 'read') FROM vitals.tenant_readers AS r
     WHERE r.tenant_key = tenant.tenant_key AND EXISTS (SELECT FROM pg_roles AS p WHERE p.oid = r.role AND p.rolinherit);
     UPDATE vitals.tenant_registry AS t SET version = vitals.installed_version() WHERE t.tenant_key = tenant.tenant_key;

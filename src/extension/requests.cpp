@@ -41,6 +41,7 @@ struct SharedRequests {
 SharedRequests* shared = nullptr;
 
 constexpr int sqlstate_unavailable = MAKE_SQLSTATE('P', 'T', '5', '0', '3');
+constexpr int sqlstate_timeout = MAKE_SQLSTATE('P', 'T', '5', '0', '4');
 
 // What the session's exit or error path has to give back.
 struct OwnSlot {
@@ -98,7 +99,7 @@ char* await_answer(RequestKind kind, const OwnSlot& own, int timeout_ms) {
         }
         const long left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), give_up);
         if (left <= 0) {
-            ereport(ERROR, (errcode(sqlstate_unavailable), errmsg("no answer from the collector"),
+            ereport(ERROR, (errcode(sqlstate_timeout), errmsg("no answer from the collector"),
                             errdetail("Waited %d ms.", timeout_ms),
                             errhint("See vitals.worker_status and vitals.probers, or give a longer timeout.")));
         }

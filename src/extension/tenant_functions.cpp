@@ -80,9 +80,37 @@ void return_to(const Caller& caller) {
     SetUserIdAndSecContext(caller.role, caller.context);
 }
 
+bool has_control_character(const char* text) {
+    for (; text != nullptr && *text != '\0'; ++text) {
+        if (static_cast<unsigned char>(*text) < ' ' || *text == '\x7f') return true;
+    }
+    return false;
+}
+
+// A tenant's trigger chooses state and message of its errors. PostgREST makes the status line of a response of those
+// with PTxyz, line breaks included, and headers of those with PGRST: a trigger must not write another response into it.
+bool forges_response(const ErrorData& error) {
+    if (error.sqlerrcode == MAKE_SQLSTATE('P', 'G', 'R', 'S', 'T')) return true;
+    const char* state = unpack_sql_state(error.sqlerrcode);
+    if (strncmp(state, "PT", 2) != 0) return false;
+    return (state[2] != '4' && state[2] != '5') || has_control_character(error.message);
+}
+
 Datum call_as(Oid role, FunctionCallInfo call) {
     const Caller caller = become(role);
-    const Datum result = FunctionCallInvoke(call);
+    const MemoryContext context = CurrentMemoryContext;
+    volatile Datum result = 0;
+    PG_TRY();
+    { result = FunctionCallInvoke(call); }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        ErrorData* error = CopyErrorData();
+        FlushErrorState();
+        if (forges_response(*error)) error->sqlerrcode = ERRCODE_EXTERNAL_ROUTINE_EXCEPTION;
+        ReThrowError(error);
+    }
+    PG_END_TRY();
     return_to(caller);
     return result;
 }

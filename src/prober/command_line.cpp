@@ -58,6 +58,7 @@ void define_network(CLI::App& app, NetworkFlags& network) {
                    "each list must allow them")
         ->expected(1)
         ->take_all()
+        ->allow_extra_args(false)
         ->check(CLI::Validator([](const std::string& list) { return check_target_rules(list); }, "LIST"));
     app.add_option("--krb5-config", network.krb5_config, "Configuration of Kerberos instead of /etc/krb5.conf");
     app.add_option("--keytab", network.keytab, "Keys for Kerberos logins without a password");

@@ -96,7 +96,7 @@ class CheckServer : public CheckCommand {
 TEST_F(CheckServer, PassesEveryStep) {
     const auto output = check("127.0.0.1", servers.port(), {"--ca-file", servers.ca_file(), "--timeout-ms", "20000"});
     EXPECT_EQ(output.exit_code, exit_ok) << output.out;
-    for (const char* step : {"name lookup", "tcp", "tls", "login", "version", "permission", "metrics"})
+    for (const char* step : {"name lookup", "target", "tcp", "tls", "login", "version", "permission", "metrics"})
         EXPECT_TRUE(contains(output.out, std::string("ok      ") + step)) << output.out;
     EXPECT_TRUE(contains(output.out, "\nAll is well")) << output.out;
     EXPECT_FALSE(contains(output.out, "FAILED")) << output.out;

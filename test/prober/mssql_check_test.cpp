@@ -47,7 +47,7 @@ TEST(MssqlCheck, EverythingIsFine) {
     const core::Result result = check(patient_job(servers));
     EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
     EXPECT_EQ(steps_of(result),
-              (Steps{"name lookup", "tcp", "tls", "login", "version", "permission", "metrics", "clock"}));
+              (Steps{"name lookup", "target", "tcp", "tls", "login", "version", "permission", "metrics", "clock"}));
     EXPECT_TRUE(contains(detail_of(result, "tls"), "certificate verified for 127.0.0.1")) << detail_of(result, "tls");
     EXPECT_TRUE(contains(detail_of(result, "login"), "encrypted: true")) << detail_of(result, "login");
     EXPECT_TRUE(contains(detail_of(result, "version"), "16.0.4105.2 Enterprise Edition"))
@@ -85,7 +85,7 @@ TEST(MssqlCheck, ClosedPort) {
     SimulatedServers servers;
     servers.set_fault("refuse");
     const core::Result result = check(patient_job(servers));
-    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "!tcp"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "!tcp"}));
     EXPECT_TRUE(contains(remedy_of(result, "tcp"), "firewall"));
 }
 
@@ -100,7 +100,7 @@ TEST(MssqlCheck, NotASqlServer) {
 TEST(MssqlCheck, WrongName) {
     SimulatedServers servers({"--certificate", "wrong-name"});
     const core::Result result = check(patient_job(servers));
-    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "!tls"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "!tls"}));
     EXPECT_TRUE(contains(remedy_of(result, "tls"), "hostname_in_certificate")) << remedy_of(result, "tls");
 }
 
@@ -118,7 +118,7 @@ TEST(MssqlCheck, UntrustedAuthority) {
 TEST(MssqlCheck, NoEncryption) {
     SimulatedServers servers({"--tls", "off"});
     const core::Result result = check(patient_job(servers));
-    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "!tls"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "!tls"}));
     EXPECT_TRUE(contains(remedy_of(result, "tls"), "encrypt = request")) << remedy_of(result, "tls");
 }
 
@@ -134,7 +134,7 @@ TEST(MssqlCheck, WrongPassword) {
     core::Job job = patient_job(servers);
     job.password = core::Secret("wrong");
     const core::Result result = check(job);
-    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "tcp", "tls", "!login"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "tls", "!login"}));
     EXPECT_TRUE(contains(remedy_of(result, "login"), "CREATE LOGIN vitals WITH PASSWORD"))
         << remedy_of(result, "login");
     EXPECT_EQ(result.failure->number, 18456);

@@ -47,7 +47,7 @@ BEGIN
         EXCEPTION WHEN invalid_parameter_value THEN
             GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
             -- The list grows with the connectors.
-            RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known metrics near it are ([a-z0-9_]+, ){4}[a-z0-9_]+; \* stands for all\.';
+            RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known names near it are ([a-z0-9_]+, ){4}[a-z0-9_]+; \* stands for all\.';
         END;
     END LOOP;
 END

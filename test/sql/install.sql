@@ -21,15 +21,16 @@ WHERE d.deptype = 'e';
 SELECT object FROM members WHERE classid <> 'pg_type'::regclass ORDER BY object COLLATE "C";
 SELECT p.oid::regprocedure AS function, pg_get_function_result(p.oid) AS result,
     CASE p.provolatile WHEN 's' THEN 'stable' WHEN 'v' THEN 'volatile' ELSE 'immutable' END AS volatility
-FROM pg_proc AS p WHERE p.pronamespace = 'vitals'::regnamespace ORDER BY p.oid::regprocedure::text COLLATE "C";
+FROM pg_proc AS p WHERE p.pronamespace IN ('vitals'::regnamespace, 'vitals_api'::regnamespace) ORDER BY p.oid::regprocedure::text COLLATE "C";
 
 -- ---- rules; each of these finds nothing
 SELECT p.oid::regprocedure AS without_fixed_search_path
 FROM pg_proc AS p
-WHERE p.pronamespace = 'vitals'::regnamespace
+WHERE p.pronamespace IN ('vitals'::regnamespace, 'vitals_api'::regnamespace)
     AND NOT coalesce(p.proconfig @> '{"search_path=pg_catalog, pg_temp"}', false);
 
-SELECT p.oid::regprocedure AS security_definer FROM pg_proc AS p WHERE p.pronamespace = 'vitals'::regnamespace AND p.prosecdef;
+SELECT p.oid::regprocedure AS security_definer FROM pg_proc AS p
+WHERE p.pronamespace IN ('vitals'::regnamespace, 'vitals_api'::regnamespace) AND p.prosecdef;
 
 SELECT object AS without_comment FROM members
 WHERE obj_description(objid, classid::regclass::text) IS NULL
@@ -39,23 +40,26 @@ WHERE obj_description(objid, classid::regclass::text) IS NULL
 
 SELECT c.relname AS view, a.attname AS column_without_comment
 FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
-WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v' AND col_description(c.oid, a.attnum) IS NULL
+WHERE (c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
+       OR c.relnamespace = 'vitals_api'::regnamespace AND c.relkind IN ('v', 'c'))
+    AND col_description(c.oid, a.attnum) IS NULL
 ORDER BY 1, a.attnum;
 
 SELECT p.oid::regprocedure AS function_of_public
 FROM pg_proc AS p CROSS JOIN aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
-WHERE p.pronamespace = 'vitals'::regnamespace AND acl.grantee = 0;
+WHERE p.pronamespace IN ('vitals'::regnamespace, 'vitals_api'::regnamespace) AND acl.grantee = 0;
 
 SELECT c.oid::regclass AS relation_of_others, acl.grantee, acl.privilege_type
 FROM pg_class AS c CROSS JOIN aclexplode(c.relacl) AS acl
-WHERE c.relnamespace = 'vitals'::regnamespace AND acl.grantee <> c.relowner;
+WHERE c.relnamespace IN ('vitals'::regnamespace, 'vitals_api'::regnamespace) AND acl.grantee <> c.relowner;
 
 SELECT acl.grantee, acl.privilege_type AS schema_of_others
-FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS acl WHERE n.nspname = 'vitals' AND acl.grantee <> n.nspowner;
+FROM pg_namespace AS n CROSS JOIN aclexplode(n.nspacl) AS acl
+WHERE n.nspname IN ('vitals', 'vitals_api') AND acl.grantee <> n.nspowner;
 
--- Members of the extension that are not in its own schema: an extension script must never make a tenant's relations.
+-- Members of the extension that are in neither of its own schemas: an extension script must never make a tenant's relations.
 SELECT object AS member_elsewhere FROM members
-WHERE classid <> 'pg_namespace'::regclass AND (pg_identify_object(classid, objid, 0)).schema IS DISTINCT FROM 'vitals';
+WHERE classid <> 'pg_namespace'::regclass AND coalesce((pg_identify_object(classid, objid, 0)).schema, '') NOT IN ('vitals', 'vitals_api');
 
 SELECT name AS no_such_function FROM unnest(vitals.administrative_functions()) AS name
 WHERE NOT EXISTS (SELECT FROM pg_proc AS p WHERE p.pronamespace = 'vitals'::regnamespace AND p.proname = name);
@@ -65,6 +69,19 @@ SELECT c.oid::regclass AS open_view
 FROM pg_class AS c
 WHERE c.relnamespace = 'vitals'::regnamespace AND c.relkind = 'v'
     AND pg_get_viewdef(c.oid) ~ 'tenant_registry' AND NOT coalesce(c.reloptions @> '{security_barrier=true}', false);
+
+-- What PostgREST exposes changes nothing by itself, and its functions act on nothing but what vitals' functions do.
+SELECT c.oid::regclass AS relation_of_api_that_is_no_view FROM pg_class AS c
+WHERE c.relnamespace = 'vitals_api'::regnamespace AND c.relkind NOT IN ('v', 'c');
+SELECT c.oid::regclass AS view_that_can_be_written FROM pg_class AS c
+WHERE c.relnamespace = 'vitals_api'::regnamespace AND c.relkind = 'v' AND pg_relation_is_updatable(c.oid, true) <> 0;
+-- GET runs in a transaction that is read only: what reads can be called with it, what writes cannot.
+SELECT p.provolatile, array_agg(p.proname ORDER BY p.proname COLLATE "C") AS functions_of_api
+FROM pg_proc AS p WHERE p.pronamespace = 'vitals_api'::regnamespace GROUP BY p.provolatile ORDER BY p.provolatile;
+-- PostgREST takes arguments of these names for its own.
+SELECT p.oid::regprocedure AS with_argument_of_postgrest FROM pg_proc AS p
+WHERE p.pronamespace = 'vitals_api'::regnamespace
+    AND p.proargnames && '{select,order,limit,offset,columns,and,or,not,on_conflict}'::text[];
 
 -- Every function in C that hands over to its other half has one, and no half is alone.
 SELECT p.oid::regprocedure AS without_other_half
@@ -87,7 +104,7 @@ $$ SELECT count(*) FROM members WHERE object LIKE '%tenant\_install%' $$;
 SELECT vitals.create_tenant('install');
 SELECT install_check_members();
 SELECT object AS member_elsewhere FROM members
-WHERE classid <> 'pg_namespace'::regclass AND (pg_identify_object(classid, objid, 0)).schema IS DISTINCT FROM 'vitals';
+WHERE classid <> 'pg_namespace'::regclass AND coalesce((pg_identify_object(classid, objid, 0)).schema, '') NOT IN ('vitals', 'vitals_api');
 SELECT obj_description('tenant_install'::regnamespace, 'pg_namespace') = 'Tenant of pg_vitals, version ' || vitals.version() AS marked;
 
 -- The same rules for what is made in a tenant's schema; each finds nothing.
@@ -121,7 +138,7 @@ CREATE EXTENSION pg_vitals;
 CREATE VIEW of_a_user AS SELECT name FROM vitals.connectors;
 DROP EXTENSION pg_vitals;
 DROP EXTENSION pg_vitals CASCADE;
-SELECT to_regclass('of_a_user') AS view, to_regnamespace('vitals') AS schema;
+SELECT to_regclass('of_a_user') AS view, to_regnamespace('vitals') AS schema, to_regnamespace('vitals_api') AS api;
 -- What a tenant collected is the tenant's.
 SELECT count(*) AS tables_of_the_tenant FROM pg_tables WHERE schemaname = 'tenant_install' AND tablename !~ '_p[0-9]{8}$';
 DROP SCHEMA tenant_install CASCADE;

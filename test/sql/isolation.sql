@@ -102,7 +102,7 @@ SELECT vitals.collected_values(:'id_of_b', now()) IS NULL AS nothing;
 -- ---- the halves that do the work, called with a forged tenant: no more than the caller's own rights
 SELECT vitals.find_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret');
 SELECT * FROM vitals.collection_status_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
-SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL));
+SELECT * FROM vitals.latest_metrics_rows_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), NULL);
 SELECT vitals.set_credential_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 'ann', 'x');
 SELECT vitals.collection_config_put_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL), 'secret', 30, true, NULL);
 SELECT vitals.insert_server_in(ROW(:key_of_b, :'uuid_of_b', 'iso_b', 'tenant_iso_b', 'tenant_iso_b', 'active', now(), 'operate', NULL),

@@ -99,7 +99,7 @@ BEGIN
 EXCEPTION WHEN invalid_parameter_value THEN
     GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
     -- The list grows with the connectors.
-    RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known metrics near it are ([a-z0-9_]+, )+[a-z0-9_]+; \* stands for all\.';
+    RAISE NOTICE '%; %; %', sqlerrm, detail, hint ~ '^Known names near it are ([a-z0-9_]+, )+[a-z0-9_]+; \* stands for all\.';
 END
 $$;
 SELECT vitals.add_server('bad', host => 'a', metrics => '{cpu_percent, NULL}');
@@ -136,15 +136,20 @@ SELECT vitals.find_server('Plain');
 SELECT vitals.find_server(NULL);
 SELECT vitals.find_server('');
 SELECT vitals.find_server('00000000-0000-0000-0000-000000000000');
--- A server named like another's id does not hide behind it.
-DO $$
-DECLARE
-    target uuid := vitals.find_server('plain');
-    namesake uuid := vitals.add_server(target::text, host => 'a');
-BEGIN
-    RAISE NOTICE 'found by name: %', vitals.find_server(target::text) = namesake;
-END
-$$;
+-- An id is an id: no server can be called like one, and one that its owner made so does not stand before the other.
+SELECT vitals.find_server('plain') AS id_of_plain \gset
+\set VERBOSITY sqlstate
+SELECT vitals.add_server(:'id_of_plain', host => 'a');
+SELECT vitals.alter_server('plain', name => upper(:'id_of_plain'));
+\set VERBOSITY default
+BEGIN;
+INSERT INTO tenant_s_one.servers (name, connector) VALUES (:'id_of_plain', 'mssql');
+SELECT vitals.find_server(:'id_of_plain') = :'id_of_plain'::uuid AS by_id;
+DELETE FROM tenant_s_one.servers AS s WHERE s.id = :'id_of_plain';
+\set VERBOSITY sqlstate
+SELECT vitals.find_server(:'id_of_plain');
+\set VERBOSITY default
+ROLLBACK;
 RESET SESSION AUTHORIZATION;
 
 -- ---- changing a server: what is given, by the rules of add_server

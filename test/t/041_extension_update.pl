@@ -41,7 +41,7 @@ INSERT INTO vitals.tenant_upgrades (version, step, statement) VALUES
     ('$version', 1, '$index'),
     ('$version', 2, 'INSERT INTO %1\$I.metric_types (name, unit, description, kind, scale)
                      SELECT m.name, m.unit, m.description, m.kind, m.scale FROM vitals.metric_catalogue AS m
-                     WHERE m.name = ''uptime_seconds'' ON CONFLICT (name) DO NOTHING');
+                     WHERE m.name = ''net_bytes_out'' ON CONFLICT (name) DO NOTHING');
 SQL
 $newest .= $upgrades;
 
@@ -58,8 +58,8 @@ my $new_body = replace(\$old, function_pattern($function_with_index), 'BODY');
 }
 my $view_comment = replace(\$old, qr/COMMENT ON VIEW vitals\.tenants IS [^\n]*;\n/, "COMMENT ON VIEW vitals.tenants IS 'Old.';\n");
 replace(\$old, qr/,\n    approved_at timestamptz NOT NULL DEFAULT now\(\)/, '');
-my ($row) = $newest =~ /\n    (\('uptime_seconds'[^\n]*\))[,;]\n/;
-replace(\$old, qr/,\n    \('uptime_seconds'[^\n]*\)(?=;\n)/, '');
+my ($row) = $newest =~ /\n    (\('net_bytes_out'[^\n]*\))[,;]\n/;
+replace(\$old, qr/,\n    \('net_bytes_out'[^\n]*\)(?=;\n)/, '');
 # And a view.
 my $view = replace(\$old, qr/CREATE VIEW vitals\.probers WITH .*?(?=CREATE |\z|-- )/s, '');
 
@@ -96,8 +96,8 @@ sub sql { my ($database, $statement) = @_; return $node->safe_psql($database, $s
 sub state_of_extension
 {
     my ($database) = @_;
-    return [ @{ objects_of($node, $database, '^vitals$', initial_rights => 1) },
-        @{ contents_of($node, $database, '^vitals$', '^(installation|tenant_registry|trusted_servers|tenant_readers|tenant_problems)$') } ];
+    return [ @{ objects_of($node, $database, '^vitals(_api)?$', initial_rights => 1) },
+        @{ contents_of($node, $database, '^vitals(_api)?$', '^(installation|tenant_registry|trusted_servers|tenant_readers|tenant_problems)$') } ];
 }
 
 sub relations_of
@@ -159,7 +159,7 @@ within(3, 'all but two are upgraded', sub { sql('app', $old_ones) eq 'damaged ev
 like(slurp_file($node->logfile), qr/tenant "damaged" has a problem\n.*DETAIL:  could not upgrade its relations: relation "ix_server_events_server_time" already exists/, 'the log says what is wrong with one');
 like(slurp_file($node->logfile), qr/tenant "evil" has a problem\n.*DETAIL:  could not upgrade its relations: must be superuser/, 'and with the other');
 is(sql('app', "SELECT rolsuper FROM pg_roles WHERE rolname = 'tenant_evil'"), 'f', 'whose trap caught nobody');
-is(sql('app', "SELECT count(*) FROM tenant_evil.metric_types WHERE name = 'uptime_seconds'"), '0', 'an upgrade is done as a whole');
+is(sql('app', "SELECT count(*) FROM tenant_evil.metric_types WHERE name = 'net_bytes_out'"), '0', 'an upgrade is done as a whole');
 is(sql('app', "SELECT to_regclass('tenant_evil.ix_server_events_server_time') IS NULL"), 't', 'or not at all');
 
 # -- mended, it is upgraded without more ado; or by hand

@@ -89,7 +89,7 @@ is(sql("SELECT c.status, c.error_class, c.error, c.metrics IS NULL FROM vitals.c
 add('slow', 'sulk.rogue');
 is(sql("SELECT c.status, c.error_class, c.metrics IS NULL FROM vitals.collect_now('slow', '30 s') AS c"), 'offline|timeout|t', 'also one that took too long');
 $before = polls('slow');
-like(refused("SELECT vitals.collect_now('slow', '1 s')"), qr/ERROR:  no answer from the collector/, 'whoever does not wait for that gets an error');
+like(refused(q(\set VERBOSITY verbose) . "\nSELECT vitals.collect_now('slow', '1 s')"), qr/ERROR:  PT504: no answer from the collector/, 'whoever does not wait for that gets an error');
 within($sample_limit, 'and the poll is stored', sub { polls('slow') == $before + 1 });
 like(refused("BEGIN; SELECT vitals.add_server('new', host => 'good'); SELECT vitals.collect_now('new')"),
     qr/ERROR:  server could not be polled\n.*commit first/, 'a server that was not committed is not polled');
