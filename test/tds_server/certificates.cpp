@@ -84,6 +84,16 @@ CertificatePlan plan_for(CertificateKind kind, const std::string& address) {
     return plan;
 }
 
+int choose_tds8(SSL*, const unsigned char** chosen, unsigned char* size, const unsigned char* offered,
+                unsigned offered_size, void*) {
+    static constexpr std::string_view protocol("\x07tds/8.0");
+    unsigned char* found = nullptr;
+    const int result = SSL_select_next_proto(&found, size, reinterpret_cast<const unsigned char*>(protocol.data()),
+                                             protocol.size(), offered, offered_size);
+    *chosen = found;
+    return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
 }  // namespace
 
 std::optional<CertificateKind> certificate_kind_from_text(std::string_view text) {
@@ -105,13 +115,13 @@ void CertificateAuthority::write_pem(const std::string& path) const {
         throw TlsError(fmt::format("cannot write the certificate to \"{}\"", path));
 }
 
-TlsContext CertificateAuthority::context(CertificateKind kind, const std::string& address) {
-    TlsContext& context = contexts_[{kind, address}];
-    if (!context) context = make_context(kind, address);
+TlsContext CertificateAuthority::context(CertificateKind kind, const std::string& address, bool strict) {
+    TlsContext& context = contexts_[{kind, address, strict}];
+    if (!context) context = make_context(kind, address, strict);
     return context;
 }
 
-TlsContext CertificateAuthority::make_context(CertificateKind kind, const std::string& address) const {
+TlsContext CertificateAuthority::make_context(CertificateKind kind, const std::string& address, bool strict) const {
     const PrivateKey key = make_key();
     const bool self_signed = kind == CertificateKind::self_signed;
     const Certificate certificate =
@@ -121,7 +131,8 @@ TlsContext CertificateAuthority::make_context(CertificateKind kind, const std::s
     require(context, "cannot make a TLS context");
     // TDS 7 wraps the handshake, and TLS 1.3 has handshake messages after it: SQL Server offers 1.2 here too.
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    SSL_CTX_set_max_proto_version(context.get(), TLS1_2_VERSION);
+    SSL_CTX_set_max_proto_version(context.get(), strict ? TLS1_3_VERSION : TLS1_2_VERSION);
+    if (strict) SSL_CTX_set_alpn_select_cb(context.get(), choose_tds8, nullptr);
     SSL_CTX_set_options(context.get(), SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_session_cache_mode(context.get(), SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 
 #include "tds_server/tls_layer.h"
@@ -34,14 +35,15 @@ class CertificateAuthority {
 
     void write_pem(const std::string& path) const;
     // Made at the first call for this kind and address; good for localhost, sim.test and the address.
-    TlsContext context(CertificateKind kind, const std::string& address);
+    // strict: for TDS 8, with TLS 1.3 and its name in ALPN.
+    TlsContext context(CertificateKind kind, const std::string& address, bool strict = false);
 
   private:
-    TlsContext make_context(CertificateKind kind, const std::string& address) const;
+    TlsContext make_context(CertificateKind kind, const std::string& address, bool strict) const;
 
     PrivateKey key_;
     Certificate certificate_;
-    std::map<std::pair<CertificateKind, std::string>, TlsContext> contexts_;
+    std::map<std::tuple<CertificateKind, std::string, bool>, TlsContext> contexts_;
 };
 
 }  // namespace tds_server

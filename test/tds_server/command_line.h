@@ -27,11 +27,14 @@ struct CommandLine {
     std::string ca_out;
     std::string fixture;
     Replay replay = Replay::live;
-    bool deny_view_state = false;
+    ServerProfile profile;
+    std::uint32_t tick_ms = 0;
     std::vector<std::pair<std::optional<std::size_t>, Fault>> faults;  // for one server or for all
     std::uint32_t latency_ms = 0;
     std::uint32_t seed = 0;
     std::optional<std::uint16_t> control_port = 0;
+    std::optional<std::uint16_t> browser_port;
+    std::vector<std::string> instances;  // of the first, second, ... server; the others are default instances
     bool exit_with_parent = false;
 };
 

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "tds_server/profile_settings.h"
+
 namespace tds_server {
 
 namespace {
@@ -35,7 +37,15 @@ Json stats_of(SimulatedServer& server) {
             {"plain_text_batches", stats.plain_text_batches},
             {"plain_text_logins", stats.plain_text_logins},
             {"protocol_errors", stats.protocol_errors},
-            {"last_protocol_error", stats.last_protocol_error}};
+            {"last_protocol_error", stats.last_protocol_error},
+            {"last_database", stats.last_database},
+            {"read_only_intent", stats.read_only_intent},
+            {"last_packet_size", stats.last_packet_size},
+            {"last_auth_scheme", stats.last_auth_scheme},
+            {"last_service", stats.last_service},
+            {"probes", stats.probes},
+            {"results_recalled", server.engine().reuse().recalled},
+            {"results_made", server.engine().reuse().made}};
 }
 
 // One change, checked as a whole before any of it is made.
@@ -49,14 +59,31 @@ class Change {
     void apply(SimulatedServer& server) const {
         if (latency_) server.set_latency(*latency_);
         if (replay_) server.engine().set_replay(*replay_);
-        if (view_state_) server.engine().set_may_view_state(*view_state_);
+        if (!profile_.empty()) server.engine().set_profile(changed(server.engine().profile()));
         if (restart_) server.engine().restart();
+        if (clear_waits_) server.engine().clear_waits();
+        if (!reset_files_.empty() && !server.engine().reset_files(reset_files_))
+            throw std::invalid_argument(fmt::format("there is no database \"{}\"", reset_files_));
+        if (freeze_) server.engine().freeze(*freeze_);
+        if (advance_.count() != 0) server.engine().advance(advance_);
+        if (disturbs_) server.engine().disturb(view_, delay_, error_);
         if (restart_ || drop_) server.drop_sessions();
         if (fault_) server.set_fault(*fault_);
+    }
+    void apply(SqlBrowser* browser) const {
+        if (!browser_) return;
+        if (browser == nullptr) throw std::invalid_argument("there is no Browser: start with --browser-port");
+        browser->set_mood(*browser_);
     }
     bool wants_stats() const noexcept { return stats_; }
 
   private:
+    ServerProfile changed(ServerProfile profile) const {
+        for (const auto& [name, value] : profile_)
+            set_profile_setting(profile, name, value);
+        return profile;
+    }
+
     void read(const std::string& key, const Json& value) {
         if (key == "server") return;
         if (key == "fault") {
@@ -69,12 +96,30 @@ class Change {
         } else if (key == "replay") {
             replay_ = replay_from_text(value.get<std::string>());
             if (!replay_) throw std::invalid_argument("replay must be live, poll1, poll2 or steps");
-        } else if (key == "view_state") {
-            view_state_ = value.get<bool>();
+        } else if (ServerProfile checked; set_profile_setting(checked, key, value)) {
+            profile_.emplace_back(key, value);
         } else if (key == "restart") {
             restart_ = value.get<bool>();
         } else if (key == "drop") {
             drop_ = value.get<bool>();
+        } else if (key == "clear_waits") {
+            clear_waits_ = value.get<bool>();
+        } else if (key == "reset_files") {
+            reset_files_ = value.get<std::string>();
+        } else if (key == "freeze") {
+            freeze_ = value.get<bool>();
+        } else if (key == "advance_ms") {
+            advance_ = std::chrono::milliseconds(value.get<std::int64_t>());
+        } else if (key == "view") {
+            disturbs_ = true;
+            view_ = value.get<std::string>();
+        } else if (key == "delay_ms") {
+            delay_ = std::chrono::milliseconds(value.get<std::int64_t>());
+        } else if (key == "error") {
+            error_ = value.get<int>();
+        } else if (key == "browser") {
+            browser_ = browser_mood_from_text(value.get<std::string>());
+            if (!browser_) throw std::invalid_argument("browser must be answers, silent, garbage or wrong_instance");
         } else if (key == "stats") {
             stats_ = value.get<bool>();
         } else {
@@ -85,7 +130,16 @@ class Change {
     std::optional<Fault> fault_;
     std::optional<std::chrono::milliseconds> latency_;
     std::optional<Replay> replay_;
-    std::optional<bool> view_state_;
+    std::vector<std::pair<std::string, Json>> profile_;
+    std::optional<BrowserMood> browser_;
+    bool clear_waits_ = false;
+    std::string reset_files_;
+    std::optional<bool> freeze_;
+    std::chrono::milliseconds advance_{0};
+    bool disturbs_ = false;
+    std::string view_;
+    std::chrono::milliseconds delay_{0};
+    int error_ = 0;
     bool restart_ = false;
     bool drop_ = false;
     bool stats_ = false;
@@ -110,6 +164,7 @@ Json answer_request(ServerFarm& farm, const Json& request) {
         throw std::invalid_argument("a request is an object with the key \"server\"");
     const auto servers = servers_of(farm, request.at("server"));
     const Change change(request);
+    change.apply(farm.browser());
     for (SimulatedServer* server : servers)
         change.apply(*server);
     if (!change.wants_stats()) return {{"ok", true}};

@@ -77,6 +77,7 @@ std::string transaction_descriptor(std::uint64_t number) {
 Conversation::Conversation(Engine& engine, const Account& account, std::string_view server_name, std::uint16_t spid)
     : engine_(engine), account_(account), server_name_(server_name) {
     client_.spid = spid;
+    accounts_ = {account.login, account.password, account.domain, account.keytab};
 }
 
 Conversation::LoginReply Conversation::log_in(std::string_view payload, bool encrypted, int forced_error) {
@@ -86,17 +87,60 @@ Conversation::LoginReply Conversation::log_in(std::string_view payload, bool enc
     client_.host_name = login_.host_name;
     client_.encrypted = encrypted;
     if (!login_.database.empty()) client_.database = login_.database;
-    if (const auto error = judge(forced_error)) return {false, failure(*error)};
-    LoginReply reply{true, welcome()};
+    if (login_.integrated && forced_error == 0) {
+        integrated_ = std::make_unique<IntegratedLogin>(accounts_, std::string(server_name_), challenge_);
+        return continue_login(login_.integrated_token);
+    }
+    if (const auto error = judge(forced_error)) return {false, false, failure(*error)};
+    return finish_login();
+}
+
+Conversation::LoginReply Conversation::finish_login() {
+    LoginReply reply{true, false, welcome()};
     packet_size_ = usable_packet_size(login_.packet_size);
+    client_.packet_size = static_cast<int>(packet_size_);
     return reply;
 }
 
-std::optional<ServerMessage> Conversation::judge(int forced_error) const {
+void Conversation::set_ends(const std::string& client_address, int local_port, std::string challenge) {
+    client_.client_address = client_address;
+    client_.local_port = local_port;
+    challenge_ = std::move(challenge);
+}
+
+Conversation::LoginReply Conversation::continue_login(std::string_view token) {
+    if (!integrated_) throw ProtocolError("a message of NTLM or Kerberos that nobody asked for");
+    const IntegratedStep step = integrated_->step(token);
+    client_.auth_scheme = step.scheme;
+    if (!step.user.empty()) client_.login = step.user;
+    if (!step.service.empty()) service_ = step.service;
+    if (step.state == IntegratedStep::State::goes_on) {
+        TokenWriter writer(login_.version);
+        writer.integrated(step.token);
+        return {false, true, writer.take()};
+    }
+    integrated_.reset();
+    const auto refused = [this](int number) {
+        return LoginReply{false, false, failure(server_error(number, client_.login, client_.database))};
+    };
+    if (step.state == IntegratedStep::State::refused)
+        return refused(step.scheme == "NTLM" ? error_login_failed : error_untrusted_domain);
+    if (engine_.refusal(client_)) return refused(error_cannot_open_database);
+    LoginReply reply = finish_login();
+    if (!step.token.empty()) {
+        TokenWriter writer(login_.version);
+        writer.integrated(step.token);
+        reply.tokens.insert(0, writer.take());
+    }
+    return reply;
+}
+
+std::optional<ServerMessage> Conversation::judge(int forced_error) {
     const auto error = [this](int number) { return server_error(number, client_.login, client_.database); };
     if (forced_error != 0) return error(forced_error);
-    if (login_.integrated) return error(error_untrusted_domain);
-    if (login_.user != account_.login || login_.password != account_.password) return error(error_login_failed);
+    const bool known = login_.user == account_.login || login_.user == account_.administrator;
+    if (!known || login_.password != account_.password) return error(error_login_failed);
+    if (engine_.refusal(client_)) return error(error_cannot_open_database);
     return std::nullopt;
 }
 
@@ -125,7 +169,7 @@ std::string Conversation::failure(const ServerMessage& error) const {
     return writer.take();
 }
 
-std::string Conversation::answer(const ClientMessage& request) {
+EncodedReply Conversation::answer(const ClientMessage& request) {
     switch (request.type) {
         case PacketType::sql_batch: {
             const std::string sql = parse_batch(request.payload, login_.version);
@@ -134,7 +178,7 @@ std::string Conversation::answer(const ClientMessage& request) {
         case PacketType::rpc:
             return answer_rpc(parse_rpc(request.payload, login_.version));
         case PacketType::transaction:
-            return answer_transaction(parse_transaction(request.payload));
+            return {answer_transaction(parse_transaction(request.payload))};
         default:
             throw ProtocolError(fmt::format("a message of type {} after the login", static_cast<int>(request.type)));
     }
@@ -142,7 +186,7 @@ std::string Conversation::answer(const ClientMessage& request) {
 
 std::string Conversation::error_reply(int number) const {
     const Reply reply{server_error(number, client_.login, client_.database)};
-    return encode_reply(reply, {login_.version, server_name_, false, {}, 0});
+    return encode_reply(reply, {login_.version, server_name_, false, {}, 0}).text();
 }
 
 std::string Conversation::done_reply(std::uint16_t status) const {
@@ -151,7 +195,7 @@ std::string Conversation::done_reply(std::uint16_t status) const {
     return writer.take();
 }
 
-std::string Conversation::run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
+EncodedReply Conversation::run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
                                        std::int32_t new_handle) {
     const auto& names = new_handle != 0
                             ? prepared_[new_handle].parameter_names
@@ -162,12 +206,12 @@ std::string Conversation::run_prepared(const std::string& sql, const RpcRequest&
     return encode_reply(reply, {login_.version, server_name_, true, handle_name, new_handle});
 }
 
-std::string Conversation::execute_prepared(const RpcRequest& request) {
+EncodedReply Conversation::execute_prepared(const RpcRequest& request) {
     const std::string& literal = parameter_at(request, 0).literal;
     std::int32_t handle = 0;
     std::from_chars(literal.data(), literal.data() + literal.size(), handle);
     const auto found = prepared_.find(handle);
-    if (found == prepared_.end()) return error_reply(error_no_such_handle);
+    if (found == prepared_.end()) return {error_reply(error_no_such_handle)};
     if (request.procedure == "sp_unprepare") {
         prepared_.erase(found);
         return encode_reply({}, {login_.version, server_name_, true, {}, 0});
@@ -177,7 +221,7 @@ std::string Conversation::execute_prepared(const RpcRequest& request) {
     return encode_reply(reply, {login_.version, server_name_, true, {}, 0});
 }
 
-std::string Conversation::answer_rpc(const RpcRequest& request) {
+EncodedReply Conversation::answer_rpc(const RpcRequest& request) {
     const std::string& name = request.procedure;
     if (name == "sp_executesql")
         return run_prepared(parameter_at(request, statement_of_executesql).text, request, 2, 0);

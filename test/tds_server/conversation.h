@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "tds_server/client_request.h"
 #include "tds_server/engine.h"
+#include "tds_server/integrated_login.h"
 #include "tds_server/login_record.h"
+#include "tds_server/reply_encoder.h"
 #include "tds_server/tds_packet.h"
 
 namespace tds_server {
@@ -17,6 +20,9 @@ namespace tds_server {
 struct Account {
     std::string login = "vitals";
     std::string password = "vitals";
+    std::string administrator = "sa";  // has the same password
+    std::string domain;                // of Windows logins; empty: any
+    std::string keytab;                // that Kerberos tickets are verified with; empty: none is believed
 };
 
 class Conversation {
@@ -25,13 +31,15 @@ class Conversation {
 
     struct LoginReply {
         bool accepted = false;
+        bool goes_on = false;  // the client has to send another message of NTLM or Kerberos
         std::string tokens;
     };
     // forced_error: what the login fails with, 0 to judge it. Throws ProtocolError.
     LoginReply log_in(std::string_view payload, bool encrypted, int forced_error);
+    LoginReply continue_login(std::string_view token);
 
     // The tokens of the reply to a batch, a procedure call, a transaction request. Throws ProtocolError.
-    std::string answer(const ClientMessage& request);
+    EncodedReply answer(const ClientMessage& request);
     std::string error_reply(int number) const;
     std::string done_reply(std::uint16_t status) const;
 
@@ -39,21 +47,31 @@ class Conversation {
     // Replies after the one to the login use it.
     std::size_t packet_size() const noexcept { return packet_size_; }
     const ClientContext& client() const noexcept { return client_; }
+    const LoginRecord& login() const noexcept { return login_; }
+    // What a Kerberos ticket was for.
+    const std::string& service() const noexcept { return service_; }
+    // Where the two ends are, and 8 random bytes.
+    void set_ends(const std::string& client_address, int local_port, std::string challenge);
 
   private:
-    std::optional<ServerMessage> judge(int forced_error) const;
+    std::optional<ServerMessage> judge(int forced_error);
     std::string welcome() const;
     std::string failure(const ServerMessage& error) const;
-    std::string answer_rpc(const RpcRequest& request);
+    LoginReply finish_login();
+    EncodedReply answer_rpc(const RpcRequest& request);
     std::string answer_transaction(TransactionStep step);
-    std::string run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
+    EncodedReply run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
                              std::int32_t new_handle);
-    std::string execute_prepared(const RpcRequest& request);
+    EncodedReply execute_prepared(const RpcRequest& request);
 
     Engine& engine_;
     const Account& account_;
     std::string_view server_name_;
     LoginRecord login_;
+    IntegratedLogin::Accounts accounts_;
+    std::unique_ptr<IntegratedLogin> integrated_;
+    std::string challenge_;
+    std::string service_;
     ClientContext client_;
     std::size_t packet_size_ = default_packet_size;
 

@@ -3,8 +3,11 @@
 // nothing of the wire.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -71,7 +74,19 @@ struct ReturnStatus {
     std::int32_t value = 0;
 };
 
-using ReplyPart = std::variant<ResultSet, ServerMessage, ReturnStatus>;
+// A result that many sessions get: encoded once for each version of the protocol.
+struct SharedResult {
+    ResultSet set;
+    std::map<int, std::string> encoded;
+};
+using SharedResultPtr = std::shared_ptr<SharedResult>;
+
+// The server takes so long before it goes on with what follows.
+struct Pause {
+    std::chrono::milliseconds time{0};
+};
+
+using ReplyPart = std::variant<ResultSet, ServerMessage, ReturnStatus, SharedResultPtr, Pause>;
 // In the order in which they go on the wire. A reply with an error part ends with a DONE that has the error bit.
 using Reply = std::vector<ReplyPart>;
 
@@ -83,6 +98,10 @@ struct ClientContext {
     std::string app_name;
     std::string host_name;
     bool encrypted = false;
+    std::string auth_scheme = "SQL";
+    std::string client_address = "127.0.0.1";
+    int local_port = 1433;
+    int packet_size = 4096;
 };
 
 // One simulated server. execute() may be called for many sessions in turn, never at the same time.
@@ -92,7 +111,10 @@ class Engine {
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
     virtual ~Engine() = default;
-    virtual Reply execute(std::string_view sql, const ClientContext& client) = 0;
+    // USE changes the session's database.
+    virtual Reply execute(std::string_view sql, ClientContext& client) = 0;
+    // Whether sessions may use this database; the error to refuse it with.
+    virtual std::optional<ServerMessage> refusal(const ClientContext& client) = 0;
 };
 
 }  // namespace tds_server

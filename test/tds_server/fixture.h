@@ -34,7 +34,7 @@ struct FixtureData {
     std::int64_t ms_between_polls = 0;
     int spid = 0;  // the session that recorded it
 
-    // The name as written in SQL; nothing if there is no such table.
+    // Null: nothing was recorded under this name.
     const RecordedTable* table(std::string_view name) const;
 };
 

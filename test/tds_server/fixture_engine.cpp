@@ -1,187 +1,132 @@
 #include "tds_server/fixture_engine.h"
 
-#include <array>
-#include <cmath>
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <utility>
 
 #include "tds_server/activity.h"
-#include "tds_server/fixture.h"
-#include "tds_server/fixture_tables.h"
-#include "tds_server/sample_objects.h"
-#include "tds_server/server_view.h"
+#include "tds_server/engine_state.h"
+#include "tds_server/glance.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
 #include "tds_server/timestamps.h"
 #include "tds_server/tsql_evaluator.h"
-#include "tds_server/tsql_lexer.h"
-#include "tds_server/tsql_parser.h"
 
 namespace tds_server {
 
 namespace {
 
-constexpr std::string_view step_table = "sys.dm_os_sys_info";
-
-bool starts_with(std::string_view text, std::string_view prefix) {
-    return text.size() >= prefix.size() && same_text(text.substr(0, prefix.size()), prefix);
-}
-
-// These show every session its own rows without a permission, and say nothing of the others.
-bool shows_own_rows(std::string_view table) {
-    return same_text(table, "sys.dm_exec_sessions") || same_text(table, "sys.dm_exec_requests");
-}
-bool needs_view_state(std::string_view table) {
-    return starts_with(table, "sys.dm_") && !shows_own_rows(table);
-}
-
-struct PropertyColumn {
-    std::string_view property;
-    std::string_view column;
-};
-constexpr std::array<PropertyColumn, 10> property_columns{{
-    {"ServerName", "server_name"},
-    {"MachineName", "machine_name"},
-    {"InstanceName", "instance_name"},
-    {"ProductVersion", "product_version"},
-    {"ProductLevel", "product_level"},
-    {"Edition", "edition"},
-    {"EngineEdition", "engine_edition"},
-    {"IsClustered", "is_clustered"},
-    {"IsHadrEnabled", "is_hadr_enabled"},
-    {"Collation", "collation"},
-}};
-
-// The server as one session sees it during one batch.
-class Glance : public ServerView {
-  public:
-    Glance(const EngineOptions& options, const TableMoment& moment, ClientContext client)
-        : options_(options), data_(options.fixture->data()), moment_(moment), client_(std::move(client)) {
-        if (!options.login.empty()) client_.login = options.login;
-    }
-
-    const std::vector<Column>* columns(std::string_view table) const override {
-        if (same_text(table, all_types_table)) return &all_types_columns();
-        const RecordedTable* recorded = data_.table(table);
-        return recorded != nullptr ? &recorded->columns : nullptr;
-    }
-
-    std::vector<Row> rows(std::string_view table) const override {
-        if (same_text(table, all_types_table)) return all_types_rows();
-        const RecordedTable& recorded = *data_.table(table);
-        if (!options_.may_view_state && needs_view_state(recorded.name)) deny();
-        std::vector<Row> rows = rows_at(data_, recorded, moment_);
-        if (starts_with(recorded.name, "sys.dm_exec_")) personalise(recorded, rows);
-        return rows;
-    }
-
-    std::optional<Property> property(std::string_view name) const override {
-        const auto* found = std::find_if(property_columns.begin(), property_columns.end(),
-                                         [&](const PropertyColumn& known) { return same_text(known.property, name); });
-        if (found == property_columns.end()) return std::nullopt;
-        const bool own_name = same_text(name, "ServerName") || same_text(name, "MachineName");
-        const std::size_t column = data_.identity.column(found->column).value();
-        const ColumnType type = data_.identity.columns[column].type;
-        if (own_name && !options_.server_name.empty()) return Property{Cell{options_.server_name}, type};
-        return Property{data_.identity.poll1.front()[column], type};
-    }
-
-    std::optional<bool> may(std::string_view permission) const override {
-        static constexpr std::array<std::string_view, 3> state{"VIEW SERVER STATE", "VIEW SERVER PERFORMANCE STATE",
-                                                               "VIEW SERVER SECURITY STATE"};
-        static constexpr std::array<std::string_view, 4> others{
-            "VIEW ANY DEFINITION", "VIEW ANY PERFORMANCE DEFINITION", "CONNECT ANY DATABASE", "VIEW ANY DATABASE"};
-        const auto is = [&](std::string_view known) { return same_text(known, permission); };
-        if (std::any_of(state.begin(), state.end(), is)) return options_.may_view_state;
-        if (std::any_of(others.begin(), others.end(), is)) return true;
-        return std::nullopt;
-    }
-
-    std::int64_t utc_ticks() const override {
-        const auto elapsed_ms = std::llround(static_cast<double>(data_.ms_between_polls) * moment_.time);
-        return data_.utc_ticks + moment_.shift + elapsed_ms * ticks_per_ms;
-    }
-    std::int64_t local_ticks() const override { return utc_ticks() + data_.utc_offset_ticks; }
-    const ClientContext& client() const override { return client_; }
-
-    Reply call(std::string_view procedure, const std::vector<Cell>& arguments) const override {
-        return call_sample_procedure(procedure, arguments, *options_.fixture);
-    }
-
-  private:
-    [[noreturn]] void deny() const {
-        const auto recorded = options_.fixture->error(300);
-        throw SqlError(
-            recorded ? *recorded
-                     : ServerMessage{300, 14, 1,
-                                     "VIEW SERVER STATE permission was denied on object 'server', database 'master'."});
-    }
-
-    // The session that made the recording is the one that asks now.
-    void personalise(const RecordedTable& table, std::vector<Row>& rows) const {
-        const auto session = table.column("session_id");
-        if (!session) return;
-        const auto own = [&](const Row& row) { return row[*session] == Cell{std::int64_t{client_.spid}}; };
-        for (Row& row : rows) {
-            if (row[*session] != Cell{std::int64_t{data_.spid}}) continue;
-            row[*session] = Cell{std::int64_t{client_.spid}};
-            const auto encrypted = table.column("encrypt_option");
-            if (encrypted) row[*encrypted] = Cell{client_.encrypted ? "TRUE" : "FALSE"};
-        }
-        if (!options_.may_view_state) std::erase_if(rows, [&](const Row& row) { return !own(row); });
-    }
-
-    const EngineOptions& options_;
-    const FixtureData& data_;
-    const TableMoment& moment_;
-    ClientContext client_;
-};
+constexpr std::string_view step_view = "sys.dm_os_sys_info";
 
 class ReplayingEngine : public FixtureEngine {
   public:
-    explicit ReplayingEngine(EngineOptions options) : options_(std::move(options)), activity_(options_.seed) {
-        if (!options_.clock) options_.clock = std::chrono::steady_clock::now;
+    explicit ReplayingEngine(EngineOptions options) : activity_(options.seed) {
+        state_.options = std::move(options);
+        if (!state_.options.clock) {
+            state_.options.clock = std::chrono::steady_clock::now;
+            shares_start_ = state_.options.memory != nullptr;
+        }
+        state_.memory = state_.options.memory ? state_.options.memory : make_shared_memory(state_.options.fixture);
+        set_profile(state_.options.profile);
         start();
+        shares_start_ = false;
     }
 
-    Reply execute(std::string_view sql, const ClientContext& client) override {
+    Reply execute(std::string_view sql, ClientContext& client) override {
         try {
-            const Batch batch = parse_batch(sql);
-            if (reads_table(batch, step_table)) ++steps_;
-            const TableMoment moment = now();
-            const Glance glance(options_, moment, client);
-            return run_batch(batch, glance);
+            const auto program = state_.memory->programs().program(sql);
+            if (!state_.options.login.empty()) client.login = state_.options.login;
+            const Glance glance(state_, client);
+            if (state_.options.replay == Replay::steps && !frozen_ && reads_view(*program, glance, step_view)) ++steps_;
+            state_.moment = now();
+            state_.moment_key = moment_key();
+            return run_batch(program, glance);
         } catch (const SqlError& error) {
             return {error.message()};
         }
     }
 
+    std::optional<ServerMessage> refusal(const ClientContext& client) override {
+        ClientContext asked = client;
+        return Glance(state_, asked).database_refusal(client.database);
+    }
+
     void set_replay(Replay replay) override {
-        options_.replay = replay;
+        state_.options.replay = replay;
         start();
     }
-    void set_may_view_state(bool allowed) override { options_.may_view_state = allowed; }
+    const ServerProfile& profile() const override { return state_.options.profile; }
+    void set_profile(const ServerProfile& profile) override {
+        state_.options.profile = profile;
+        state_.catalogue = &state_.memory->catalogue(profile);
+        state_.content = profile.content();
+    }
 
     void restart() override {
         const TableMoment moment = now();
         restarted_ = true;
         restarted_time_ = moment.time;
         restarted_work_ = moment.work;
+        forget_resets();
     }
+    void clear_waits() override { state_.waits_cleared = now().work; }
+
+    bool reset_files(std::string_view database) override {
+        const RecordedTable& table = *state_.data().table("fixture.databases");
+        state_.moment = now();
+        for (const Row& row : content_of(state_, table)) {
+            if (to_text(row[table.column("name").value()]) != database) continue;
+            state_.files_reset[std::get<std::int64_t>(row[table.column("database_id").value()])] = now().work;
+            return true;
+        }
+        return false;
+    }
+
+    void advance(std::chrono::milliseconds time) override {
+        advanced_ += static_cast<double>(time.count()) / static_cast<double>(state_.data().ms_between_polls);
+    }
+
+    void freeze(bool frozen) override {
+        if (frozen == frozen_) return;
+        if (frozen) {
+            frozen_time_ = time();
+        } else {
+            advanced_ -= running_time() + advanced_ - frozen_time_;
+        }
+        frozen_ = frozen;
+    }
+
+    void disturb(const std::string& view, std::chrono::milliseconds delay, int error) override {
+        if (view.empty()) return state_.disturbances.clear();
+        state_.disturbances[view] = {delay, error};
+        if (delay.count() == 0 && error == 0) state_.disturbances.erase(view);
+    }
+
+    Reuse reuse() const override { return state_.reuse; }
 
   private:
-    void start() {
-        started_ = options_.clock();
-        steps_ = 0;
-        restarted_ = false;
-        shift_ = 0;
-        if (options_.replay != Replay::live) return;
-        const auto now_ms =
-            std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::system_clock::now().time_since_epoch());
-        shift_ = now_ms.count() * ticks_per_ms - options_.fixture->data().utc_ticks;
+    void forget_resets() {
+        state_.waits_cleared.reset();
+        state_.files_reset.clear();
     }
 
-    double time() const {
-        switch (options_.replay) {
+    void start() {
+        started_ = shares_start_ ? state_.memory->started() : state_.options.clock();
+        steps_ = 0;
+        restarted_ = false;
+        frozen_ = false;
+        advanced_ = 0;
+        shift_ = 0;
+        forget_resets();
+        if (state_.options.replay != Replay::live) return;
+        const auto utc = shares_start_ ? state_.memory->started_utc() : std::chrono::system_clock::now();
+        const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(utc.time_since_epoch());
+        shift_ = now_ms.count() * ticks_per_ms - state_.data().utc_ticks;
+    }
+
+    double running_time() const {
+        switch (state_.options.replay) {
             case Replay::poll1:
                 return 0;
             case Replay::poll2:
@@ -191,9 +136,12 @@ class ReplayingEngine : public FixtureEngine {
             case Replay::live:
                 break;
         }
-        const std::chrono::duration<double, std::milli> elapsed = options_.clock() - started_;
-        return elapsed.count() / static_cast<double>(options_.fixture->data().ms_between_polls);
+        auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(state_.options.clock() - started_);
+        if (state_.options.tick.count() > 0) elapsed -= elapsed % state_.options.tick;
+        return std::chrono::duration<double, std::milli>(elapsed).count() /
+               static_cast<double>(state_.data().ms_between_polls);
     }
+    double time() const { return frozen_ ? frozen_time_ : running_time() + advanced_; }
 
     TableMoment now() const {
         TableMoment moment;
@@ -202,7 +150,7 @@ class ReplayingEngine : public FixtureEngine {
         moment.restarted = restarted_;
         moment.restarted_time = restarted_time_;
         moment.restarted_work = restarted_work_;
-        const bool live = options_.replay == Replay::live;
+        const bool live = state_.options.replay == Replay::live;
         // Replays show the recorded values, so that tests know what to expect.
         moment.work = live ? activity_.work(moment.time) : moment.time;
         moment.pace = live ? activity_.pace(moment.time) : 1;
@@ -210,17 +158,38 @@ class ReplayingEngine : public FixtureEngine {
         return moment;
     }
 
-    EngineOptions options_;
+    // Servers that differ in their activity share nothing, nor do moments that never come again.
+    std::string moment_key() const {
+        const bool again = state_.options.replay != Replay::live || state_.options.tick.count() > 0;
+        if (!state_.options.share_results || state_.options.seed != 0 || !again) return {};
+        const TableMoment& moment = state_.moment;
+        std::string key = fmt::format("{}/{}/{}/{}/{}", moment.time, moment.shift, moment.restarted, moment.restarted_time,
+                                      moment.restarted_work);
+        if (state_.waits_cleared) key += fmt::format("/w{}", *state_.waits_cleared);
+        for (const auto& [database, work] : state_.files_reset)
+            key += fmt::format("/f{}:{}", database, work);
+        return key;
+    }
+
+    EngineState state_;
     Activity activity_;
     std::chrono::steady_clock::time_point started_;
+    bool shares_start_ = false;
     int steps_ = 0;
     std::int64_t shift_ = 0;
+    double advanced_ = 0;
+    bool frozen_ = false;
+    double frozen_time_ = 0;
     bool restarted_ = false;
     double restarted_time_ = 0;
     double restarted_work_ = 0;
 };
 
 }  // namespace
+
+std::shared_ptr<SharedMemory> make_shared_memory(std::shared_ptr<const Fixture> fixture) {
+    return std::make_shared<SharedMemory>(std::move(fixture));
+}
 
 std::unique_ptr<FixtureEngine> make_fixture_engine(EngineOptions options) {
     return std::make_unique<ReplayingEngine>(std::move(options));

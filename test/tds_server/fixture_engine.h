@@ -2,8 +2,6 @@
 // would.
 #pragma once
 
-#include "tds_server/engine.h"
-
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -12,9 +10,13 @@
 #include <string>
 #include <string_view>
 
+#include "tds_server/engine.h"
+#include "tds_server/server_profile.h"
+
 namespace tds_server {
 
 struct FixtureData;
+class SharedMemory;
 
 // The recorded answers of one SQL Server at two moments, read once and shared by all simulated servers. Immutable.
 class Fixture {
@@ -47,23 +49,49 @@ std::optional<Replay> replay_from_text(std::string_view text);
 
 using SteadyClock = std::function<std::chrono::steady_clock::time_point()>;
 
+// What equal servers of one process need not have twice: programs, catalogues, results, and when live time began.
+std::shared_ptr<SharedMemory> make_shared_memory(std::shared_ptr<const Fixture> fixture);
+
 struct EngineOptions {
     std::shared_ptr<const Fixture> fixture;
+    std::shared_ptr<SharedMemory> memory;  // null: its own
     Replay replay = Replay::live;
     std::string server_name;  // empty: the fixture's
     std::string login;        // empty: the session's own
-    bool may_view_state = true;
+    std::string administrator = "sa";  // the login that may do everything
+    ServerProfile profile;
     std::uint32_t seed = 0;  // 0: exactly the fixture's rates in live replay
-    SteadyClock clock;       // empty: std::chrono::steady_clock::now
+    // Whether results for equal questions at equal moments are made once: replies have SharedResultPtr then.
+    bool share_results = false;
+    // In live replay the clock moves in steps of so long, so that equal servers have equal answers.
+    std::chrono::milliseconds tick{0};
+    SteadyClock clock;  // empty: std::chrono::steady_clock::now
 };
 
 // Like execute(), the setters must not run while another thread is inside the engine.
 class FixtureEngine : public Engine {
   public:
     virtual void set_replay(Replay replay) = 0;  // starts the steps and the live time again
-    virtual void set_may_view_state(bool allowed) = 0;
+    virtual const ServerProfile& profile() const = 0;
+    virtual void set_profile(const ServerProfile& profile) = 0;
     // The SQL Server service restarts: counters from zero, a new start time.
     virtual void restart() = 0;
+    // DBCC SQLPERF('sys.dm_os_wait_stats', CLEAR)
+    virtual void clear_waits() = 0;
+    // The files of this database count from zero, as after OFFLINE and ONLINE. False: there is no such database.
+    virtual bool reset_files(std::string_view database) = 0;
+    // The clock jumps: the service did not restart, but nobody asked for so long.
+    virtual void advance(std::chrono::milliseconds time) = 0;
+    // Time stands still, or goes on.
+    virtual void freeze(bool frozen) = 0;
+    // Statements that read this view take so long, or fail with this number (0: they do not). No view: none is disturbed.
+    virtual void disturb(const std::string& view, std::chrono::milliseconds delay, int error) = 0;
+    // How many results were taken from the memory, and made.
+    struct Reuse {
+        std::uint64_t recalled = 0;
+        std::uint64_t made = 0;
+    };
+    virtual Reuse reuse() const = 0;
 };
 
 std::unique_ptr<FixtureEngine> make_fixture_engine(EngineOptions options);

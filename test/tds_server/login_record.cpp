@@ -8,6 +8,7 @@ namespace tds_server {
 namespace {
 
 constexpr std::uint8_t flag2_integrated = 0x80;
+constexpr std::uint8_t type_read_only = 0x20;
 constexpr std::uint8_t flag3_extension = 0x10;
 constexpr std::uint8_t feature_end = 0xFF;
 
@@ -82,18 +83,21 @@ LoginRecord parse_login(std::string_view payload) {
     reader.raw(12);  // version and process of the client, connection
     reader.u8();
     login.integrated = (reader.u8() & flag2_integrated) != 0;
-    reader.u8();
+    login.read_only_intent = (reader.u8() & type_read_only) != 0;
     login.asks_features = (reader.u8() & flag3_extension) != 0;
     reader.raw(8);  // time zone and locale
     login.host_name = text_of(payload, read_field(reader));
     login.user = text_of(payload, read_field(reader));
     login.password = password_of(payload, read_field(reader));
     login.app_name = text_of(payload, read_field(reader));
-    read_field(reader);  // the server's name as the client knows it
+    login.server_name = text_of(payload, read_field(reader));
     const Field extension = read_field(reader);
     read_field(reader);  // name of the client library
     read_field(reader);  // language
     login.database = text_of(payload, read_field(reader));
+    reader.raw(6);  // the client's network card
+    const Field token = read_field(reader);
+    login.integrated_token = std::string(bytes_of(payload, token.offset, token.length));
     if (login.asks_features) login.features = read_features(payload, extension);
     return login;
 }

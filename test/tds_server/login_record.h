@@ -22,7 +22,10 @@ struct LoginRecord {
     std::string database;
     std::vector<std::uint8_t> features;
     bool asks_features = false;
-    bool integrated = false;  // Windows authentication
+    bool integrated = false;        // Windows authentication
+    bool read_only_intent = false;  // ApplicationIntent=ReadOnly
+    std::string server_name;        // as the client knows the server
+    std::string integrated_token;   // the first message of NTLM or Kerberos
 };
 
 // Throws ProtocolError.

@@ -52,13 +52,14 @@ class ParentWatch {
     std::array<char, 64> buffer_{};
 };
 
-void tell_ready(const CommandLine& command_line, const ServerFarm& farm, const std::optional<ControlPort>& control) {
+void tell_ready(const CommandLine& command_line, ServerFarm& farm, const std::optional<ControlPort>& control) {
     nlohmann::ordered_json line{{"ready", true}, {"ports", nlohmann::json::array()}};
     for (std::size_t i = 0; i < farm.size(); ++i)
         line["ports"].push_back(farm.server(i).endpoint().port());
     if (command_line.loopback_addresses)
         for (std::size_t i = 0; i < farm.size(); ++i)
             line["addresses"].push_back(farm.server(i).endpoint().address().to_string());
+    line["browser_port"] = farm.browser() != nullptr ? nlohmann::json(farm.browser()->port()) : nlohmann::json();
     line["control_port"] = control ? nlohmann::json(control->port()) : nlohmann::json();
     line["ca"] = command_line.ca_out.empty() ? nlohmann::json() : nlohmann::json(command_line.ca_out);
     fmt::print("{}\n", line.dump());

@@ -58,6 +58,7 @@ std::optional<TlsMode> tls_mode_from_text(std::string_view text) {
     if (text == "login-only") return TlsMode::login_only;
     if (text == "request" || text == "on") return TlsMode::request;
     if (text == "require") return TlsMode::require;
+    if (text == "strict") return TlsMode::strict;
     return std::nullopt;
 }
 
@@ -74,6 +75,7 @@ EncryptionAnswer answer_encryption(TlsMode mode, Encryption asked, bool downgrad
             if (!able) return {Encryption::not_supported, false, false, false};
             break;
         case TlsMode::require:
+        case TlsMode::strict:
             if (!able) return {Encryption::required, false, false, true};
             break;
     }

@@ -15,7 +15,8 @@ enum class TlsMode {
     off,         // no certificate: no encryption at all
     login_only,  // as SQL Server comes: the client decides, the login is encrypted if it can
     request,     // everything is encrypted with clients that can, others may come in plain text
-    require      // "Force Encryption": clients that cannot are turned away
+    require,     // "Force Encryption": clients that cannot are turned away
+    strict       // TDS 8: TLS comes first, and others are turned away
 };
 
 struct EncryptionAnswer {

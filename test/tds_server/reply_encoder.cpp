@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
 #include "tds_server/token_writer.h"
 #include "tds_server/value_text.h"
@@ -18,14 +19,15 @@ class ReplyEncoder {
   public:
     explicit ReplyEncoder(const ReplyFrame& frame) : frame_(frame), writer_(frame.version) {}
 
-    std::string encode(const Reply& reply) {
+    EncodedReply encode(const Reply& reply) {
         for (auto part = reply.begin(); part != reply.end(); ++part) {
             const bool in_procedure = std::any_of(part, reply.end(), is_status) || frame_.remote_call;
             ending_ = in_procedure ? DoneToken::done_in_proc : DoneToken::done;
             std::visit([this](const auto& content) { add(content); }, *part);
         }
         finish();
-        return writer_.take();
+        cut();
+        return std::move(encoded_);
     }
 
   private:
@@ -48,6 +50,36 @@ class ReplyEncoder {
         } catch (const ValueError& error) {
             add(ServerMessage{error_overflow, user_error_level, 1, error.what()});
         }
+    }
+
+    // The rows are the same for everybody; the DONE behind them depends on what follows.
+    void add(const SharedResultPtr& shared) {
+        write_pending(true);
+        std::string& tokens = shared->encoded[static_cast<int>(frame_.version)];
+        if (tokens.empty()) {
+            TokenWriter once(frame_.version);
+            once.columns(shared->set.columns);
+            try {
+                for (const Row& row : shared->set.rows)
+                    once.row(shared->set.columns, row);
+            } catch (const ValueError&) {
+                return add(shared->set);
+            }
+            tokens = once.take();
+        }
+        pending_ = PendingDone{ending_, done_count, shared->set.rows.size(), true};
+        writer_.raw(tokens);
+    }
+
+    // What is encoded already goes out before the pause, with the end of its statement.
+    void add(const Pause& pause) {
+        write_pending(true);
+        cut();
+        pause_ = pause.time;
+    }
+
+    void cut() {
+        encoded_.pieces.push_back({std::exchange(pause_, std::chrono::milliseconds(0)), writer_.take()});
     }
 
     void add(const ServerMessage& message) {
@@ -95,11 +127,20 @@ class ReplyEncoder {
     std::optional<PendingDone> pending_;
     std::optional<int> first_error_;
     std::int32_t status_ = 0;
+    EncodedReply encoded_;
+    std::chrono::milliseconds pause_{0};
 };
 
 }  // namespace
 
-std::string encode_reply(const Reply& reply, const ReplyFrame& frame) {
+std::string EncodedReply::text() const {
+    std::string all;
+    for (const Piece& piece : pieces)
+        all += piece.tokens;
+    return all;
+}
+
+EncodedReply encode_reply(const Reply& reply, const ReplyFrame& frame) {
     return ReplyEncoder(frame).encode(reply);
 }
 

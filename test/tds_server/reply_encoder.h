@@ -2,8 +2,11 @@
 // Server would put between its parts.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "tds_server/engine.h"
 #include "tds_server/login_record.h"
@@ -18,8 +21,21 @@ struct ReplyFrame {
     std::int32_t handle = 0;       // 0: none to tell
 };
 
+// A reply in the pieces between which the server takes its time.
+struct EncodedReply {
+    struct Piece {
+        std::chrono::milliseconds pause{0};  // before it
+        std::string tokens;
+    };
+    std::vector<Piece> pieces;
+
+    EncodedReply() = default;
+    EncodedReply(std::string tokens) { pieces.push_back({{}, std::move(tokens)}); }  // NOLINT: a reply without pauses
+    std::string text() const;
+};
+
 // An error right after a result set belongs to its statement: the DONE of that result set tells it, as when a SELECT
 // fails on its way. A value that does not fit its column becomes error 8115.
-std::string encode_reply(const Reply& reply, const ReplyFrame& frame);
+EncodedReply encode_reply(const Reply& reply, const ReplyFrame& frame);
 
 }  // namespace tds_server

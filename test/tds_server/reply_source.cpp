@@ -26,6 +26,22 @@ class FixedReply : public ReplySource {
     std::optional<std::string> tokens_;
 };
 
+class PacedReply : public ReplySource {
+  public:
+    explicit PacedReply(EncodedReply reply) : reply_(std::move(reply)) {}
+    std::optional<std::string> next() override {
+        if (at_ == reply_.pieces.size()) return std::nullopt;
+        return std::move(reply_.pieces[at_++].tokens);
+    }
+    std::chrono::milliseconds pause() const override {
+        return at_ < reply_.pieces.size() ? reply_.pieces[at_].pause : std::chrono::milliseconds(0);
+    }
+
+  private:
+    EncodedReply reply_;
+    std::size_t at_ = 0;
+};
+
 class HugeRow : public ReplySource {
   public:
     HugeRow(TdsVersion version, std::int64_t megabytes)
@@ -134,6 +150,10 @@ class MessageStorm : public ReplySource {
 
 std::unique_ptr<ReplySource> fixed_reply(std::string tokens) {
     return std::make_unique<FixedReply>(std::move(tokens));
+}
+
+std::unique_ptr<ReplySource> paced_reply(EncodedReply reply) {
+    return std::make_unique<PacedReply>(std::move(reply));
 }
 
 std::unique_ptr<ReplySource> huge_row(TdsVersion version, std::int64_t megabytes) {

@@ -23,6 +23,7 @@ std::string address_of(const CommandLine& command_line, std::size_t index) {
 ServerFarm::ServerFarm(asio::io_context& context, const CommandLine& command_line)
     : settings_{command_line.account, command_line.tls, command_line.certificate} {
     const auto fixture = Fixture::load(command_line.fixture);
+    memory_ = make_shared_memory(fixture);
     for (std::size_t i = 0; i < command_line.servers; ++i)
         servers_.push_back(make_server(context, command_line, fixture, i));
     for (const auto& [index, fault] : command_line.faults) {
@@ -32,7 +33,21 @@ ServerFarm::ServerFarm(asio::io_context& context, const CommandLine& command_lin
             if (!index || *index == i) servers_[i]->set_fault(fault);
     }
     open(command_line);
+    if (command_line.browser_port) {
+        const asio::ip::udp::endpoint endpoint(asio::ip::make_address(command_line.bind), *command_line.browser_port);
+        browser_.emplace(context, endpoint, [this] { return browser_entries(); });
+    }
     if (!command_line.ca_out.empty()) authority_.write_pem(command_line.ca_out);
+}
+
+std::vector<BrowserEntry> ServerFarm::browser_entries() {
+    std::vector<BrowserEntry> entries;
+    for (const auto& server : servers_) {
+        const ServerProfile& profile = server->engine().profile();
+        const std::string instance = profile.instance.empty() ? "MSSQLSERVER" : profile.instance;
+        entries.push_back({server->name(), instance, product_version(profile), server->endpoint().port()});
+    }
+    return entries;
 }
 
 std::unique_ptr<SimulatedServer> ServerFarm::make_server(asio::io_context& context, const CommandLine& command_line,
@@ -40,7 +55,12 @@ std::unique_ptr<SimulatedServer> ServerFarm::make_server(asio::io_context& conte
     EngineOptions options;
     options.fixture = std::move(fixture);
     options.replay = command_line.replay;
-    options.may_view_state = !command_line.deny_view_state;
+    options.memory = memory_;
+    options.share_results = true;
+    options.profile = command_line.profile;
+    if (index < command_line.instances.size()) options.profile.instance = command_line.instances[index];
+    options.administrator = command_line.account.administrator;
+    options.tick = std::chrono::milliseconds(command_line.tick_ms);
     // One server alone is the fixture's own; many must be told apart.
     options.server_name = command_line.servers == 1 ? "" : fmt::format("SIM{:04}", index);
     options.seed = command_line.seed == 0 ? 0 : command_line.seed + static_cast<std::uint32_t>(index);

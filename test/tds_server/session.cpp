@@ -42,6 +42,9 @@ Transmitter::Callbacks Session::transmitter_callbacks() {
 void Session::start() {
     std::error_code ignored;
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    const auto client = socket_.remote_endpoint(ignored);
+    constexpr std::size_t challenge_size = 8;
+    conversation_.set_ends(client.address().to_string(), server_.endpoint().port(), server_.random_bytes(challenge_size));
     read_some();
 }
 
@@ -53,6 +56,7 @@ void Session::close(bool reset) {
 
 void Session::finish() {
     if (!std::exchange(open_, false)) return;
+    if (stage_ == Stage::login || stage_ == Stage::handshake) ++server_.stats().probes;
     transmitter_.stop();
     delay_.reset();
     std::error_code ignored;
@@ -79,10 +83,27 @@ void Session::read_some() {
 
 void Session::received(std::string_view bytes) {
     if (answered_by_fault()) return;
-    if (tls_ && stage_ != Stage::handshake)
+    constexpr char tls_handshake_record = 0x16;
+    if (stage_ == Stage::first && !tls_ && bytes.front() == tls_handshake_record) return start_strict(bytes);
+    if (reads_tls())
         received_tls(bytes);
     else
         received_plain(bytes);
+}
+
+// Whether the bytes of the client are TLS records, and not packets that hold some.
+bool Session::reads_tls() const noexcept {
+    return tls_ && stage_ != Stage::handshake;
+}
+
+// TDS 8: the connection is TLS from its first byte.
+void Session::start_strict(std::string_view records) {
+    if (server_.settings().tls == TlsMode::off) throw ProtocolError("TLS from the start, and there is no certificate");
+    strict_ = true;
+    tls_ = std::make_unique<TlsLayer>(server_.tls_context(true));
+    tls_for_everything_ = true;
+    stage_ = Stage::strict_handshake;
+    received_tls(records);
 }
 
 // The faults that never look at what the client says.
@@ -104,12 +125,18 @@ bool Session::answered_by_fault() {
 void Session::received_plain(std::string_view bytes) {
     plain_reader_.feed(bytes);
     answer_messages(plain_reader_);
-    if (open_ && tls_ && stage_ != Stage::handshake) received_tls(plain_reader_.take_rest());
+    if (open_ && reads_tls()) received_tls(plain_reader_.take_rest());
 }
 
 void Session::received_tls(std::string_view bytes) {
     if (bytes.empty()) return;
     tls_->receive(bytes);
+    if (stage_ == Stage::strict_handshake) {
+        std::string flight = tls_->take_output();
+        if (!flight.empty()) send_wire(std::move(flight));
+        if (!tls_->established()) return;
+        stage_ = Stage::first;
+    }
     tls_reader_.feed(tls_->read());
     answer_messages(tls_reader_);
 }
@@ -117,7 +144,7 @@ void Session::received_tls(std::string_view bytes) {
 void Session::answer_messages(PacketReader& reader) {
     const bool encrypted = &reader == &tls_reader_;
     // The login may end the encryption, and the handshake begin it: what follows is then not for this reader.
-    while (open_ && encrypted == (tls_ && stage_ != Stage::handshake)) {
+    while (open_ && encrypted == reads_tls()) {
         const auto message = reader.next();
         if (!message) return;
         on_message(*message);
@@ -131,6 +158,10 @@ void Session::on_message(const ClientMessage& message) {
             return message.type == PacketType::prelogin ? on_prelogin(message) : on_login(message);
         case Stage::handshake:
             return on_handshake(message.payload);
+        case Stage::strict_handshake:
+            return;
+        case Stage::integrated:
+            return on_integrated(message);
         case Stage::login:
             return on_login(message);
         case Stage::ready:
@@ -140,6 +171,12 @@ void Session::on_message(const ClientMessage& message) {
 
 void Session::on_prelogin(const ClientMessage& message) {
     if (server_.fault().is(FaultKind::plain_prelogin_drop)) return finish();
+    if (strict_) {
+        stage_ = Stage::login;
+        send_wire(encode(message_packets(PacketType::reply, prelogin_reply(Encryption::required), default_packet_size, 0)));
+        return;
+    }
+    if (server_.settings().tls == TlsMode::strict) return finish();
     const bool downgrade = server_.fault().is(FaultKind::encrypt_downgrade);
     const auto answer = answer_encryption(server_.settings().tls, parse_prelogin(message.payload), downgrade);
     if (answer.handshake) tls_ = std::make_unique<TlsLayer>(server_.tls_context());
@@ -166,9 +203,30 @@ void Session::on_login(const ClientMessage& message) {
     if (encrypted && !tls_for_everything_) tls_.reset();
     const bool whole_session = tls_ != nullptr;
     if (!encrypted && server_.settings().tls == TlsMode::require) throw ProtocolError("a login without encryption");
-    const auto reply = conversation_.log_in(message.payload, whole_session, forced_login_error(server_.fault()));
+    answer_login(conversation_.log_in(message.payload, whole_session, forced_login_error(server_.fault())));
+}
+
+void Session::on_integrated(const ClientMessage& message) {
+    if (message.type != PacketType::sspi) throw ProtocolError("a login was not finished");
+    answer_login(conversation_.continue_login(message.payload));
+}
+
+void Session::answer_login(const Conversation::LoginReply& reply) {
+    ServerStats& stats = server_.stats();
     stats.last_application = conversation_.client().app_name;
     stats.last_login = conversation_.client().login;
+    stats.last_database = conversation_.client().database;
+    stats.last_auth_scheme = conversation_.client().auth_scheme;
+    stats.last_service = conversation_.service();
+    stats.read_only_intent = conversation_.login().read_only_intent;
+    stats.last_packet_size = conversation_.login().packet_size;
+    if (reply.goes_on) {
+        stage_ = Stage::integrated;
+        after(latency(), [this, tokens = reply.tokens] {
+            send_wire(encode(message_packets(PacketType::reply, tokens, default_packet_size, spid_)));
+        });
+        return;
+    }
     ++(reply.accepted ? stats.logins : stats.failed_logins);
     stage_ = Stage::ready;
     const Ending ending = reply.accepted ? Ending::none : Ending::close;
@@ -197,26 +255,26 @@ void Session::start_request(const ClientMessage& message) {
     const TdsVersion version = conversation_.version();
     switch (fault.kind) {
         case FaultKind::stall:
-            return send_half(conversation_.answer(message), Ending::hold);
+            return send_half(conversation_.answer(message).text(), Ending::hold);
         case FaultKind::cut:
-            return send_half(conversation_.answer(message), Ending::close);
+            return send_half(conversation_.answer(message).text(), Ending::close);
         case FaultKind::reset:
-            return send_half(conversation_.answer(message), Ending::reset);
+            return send_half(conversation_.answer(message).text(), Ending::reset);
         case FaultKind::huge_row:
             return stream(huge_row(version, fault.amount));
         case FaultKind::endless_rows:
             return stream(endless_rows(version));
         case FaultKind::message_storm:
-            return stream(message_storm(version, fault.amount, conversation_.answer(message)));
+            return stream(message_storm(version, fault.amount, conversation_.answer(message).text()));
         case FaultKind::wrong_token:
-            return stream(fixed_reply(unknown_token + conversation_.answer(message)));
+            return stream(fixed_reply(unknown_token + conversation_.answer(message).text()));
         case FaultKind::error:
             if (is_login_error(static_cast<int>(fault.amount))) break;
             return stream(fixed_reply(conversation_.error_reply(static_cast<int>(fault.amount))));
         default:
             break;
     }
-    stream(fixed_reply(conversation_.answer(message)));
+    stream(paced_reply(conversation_.answer(message)));
 }
 
 // SQL Server first ends the reply under way, then acknowledges in a message of its own.
@@ -230,6 +288,7 @@ void Session::on_attention() {
             stream_->packets.append(stream_->source->close_token() + conversation_.done_reply(done_final));
         wire += stream_->packets.finish();
         stream_.reset();
+        if (std::exchange(stream_paused_, false)) delay_.reset();
         send_wire(encode(std::move(wire)), Ending::none, true);
     }
     send_message(conversation_.done_reply(done_attention));
@@ -258,12 +317,22 @@ void Session::send_half(const std::string& tokens, Ending ending) {
 }
 
 void Session::stream(std::unique_ptr<ReplySource> source) {
-    stream_.emplace(Stream{std::move(source), PacketWriter(PacketType::reply, conversation_.packet_size(), spid_)});
+    stream_.emplace(
+        Stream{std::move(source), PacketWriter(PacketType::reply, conversation_.packet_size(), spid_), false});
     if (transmitter_.idle()) pump();
 }
 
 void Session::pump() {
-    while (stream_ && transmitter_.idle()) {
+    while (stream_ && !stream_paused_ && transmitter_.idle()) {
+        if (const auto pause = stream_->source->pause(); pause.count() > 0 && !std::exchange(stream_->waited, true)) {
+            stream_paused_ = true;
+            after(pause, [this] {
+                stream_paused_ = false;
+                pump();
+            });
+            return;
+        }
+        stream_->waited = false;
         const auto tokens = stream_->source->next();
         std::string packets = tokens ? stream_->packets.append(*tokens) : stream_->packets.finish();
         if (!tokens) stream_.reset();

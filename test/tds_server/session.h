@@ -32,7 +32,7 @@ class Session : public std::enable_shared_from_this<Session> {
     void close(bool reset);
 
   private:
-    enum class Stage { first, handshake, login, ready };
+    enum class Stage { first, handshake, strict_handshake, login, integrated, ready };
 
     Transmitter::Callbacks transmitter_callbacks();
     void read_some();
@@ -46,6 +46,10 @@ class Session : public std::enable_shared_from_this<Session> {
     void on_prelogin(const ClientMessage& message);
     void on_handshake(std::string_view records);
     void on_login(const ClientMessage& message);
+    void on_integrated(const ClientMessage& message);
+    void answer_login(const Conversation::LoginReply& reply);
+    void start_strict(std::string_view records);
+    bool reads_tls() const noexcept;
     void on_request(const ClientMessage& message);
     void on_attention();
 
@@ -71,12 +75,15 @@ class Session : public std::enable_shared_from_this<Session> {
     Stage stage_ = Stage::first;
     std::unique_ptr<TlsLayer> tls_;
     bool tls_for_everything_ = false;
+    bool strict_ = false;
     bool open_ = true;
 
     struct Stream {
         std::unique_ptr<ReplySource> source;
         PacketWriter packets;
+        bool waited = false;  // for the piece that is next
     };
+    bool stream_paused_ = false;
     std::optional<Stream> stream_;
     std::optional<asio::steady_timer> delay_;
     bool delayed_request_ = false;

@@ -98,8 +98,8 @@ std::uint16_t SimulatedServer::free_spid() {
     return last_spid_;
 }
 
-TlsContext SimulatedServer::tls_context() {
-    return authority_.context(settings_.certificate, endpoint_.address().to_string());
+TlsContext SimulatedServer::tls_context(bool strict) {
+    return authority_.context(settings_.certificate, endpoint_.address().to_string(), strict);
 }
 
 std::string SimulatedServer::random_bytes(std::size_t count) {

@@ -42,6 +42,12 @@ struct ServerStats {
     std::string last_application;
     std::string last_login;
     std::string last_protocol_error;
+    std::uint64_t probes = 0;  // connections that ended after PRELOGIN
+    std::string last_database;
+    bool read_only_intent = false;  // ApplicationIntent of the last login
+    std::size_t last_packet_size = 0;
+    std::string last_auth_scheme;  // SQL, NTLM, KERBEROS
+    std::string last_service;      // the name that a Kerberos ticket was for
 };
 
 class SimulatedServer {
@@ -64,7 +70,8 @@ class SimulatedServer {
     FixtureEngine& engine() noexcept { return *engine_; }
     ServerStats& stats() noexcept { return stats_; }
     std::size_t open_connections() const noexcept { return sessions_.size(); }
-    TlsContext tls_context();
+    // strict: for TDS 8, where TLS comes first.
+    TlsContext tls_context(bool strict = false);
     std::string random_bytes(std::size_t count);
 
     void session_ended(std::uint16_t spid);

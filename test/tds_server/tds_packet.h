@@ -17,6 +17,7 @@ enum class PacketType : std::uint8_t {
     attention = 0x06,
     transaction = 0x0E,
     login7 = 0x10,
+    sspi = 0x11,
     prelogin = 0x12
 };
 

@@ -20,7 +20,8 @@ enum Token : std::uint8_t {
     token_feature_ack = 0xAE,
     token_row = 0xD1,
     token_row_with_nulls = 0xD2,
-    token_environment = 0xE3
+    token_environment = 0xE3,
+    token_integrated = 0xED
 };
 
 constexpr std::uint8_t feature_utf8 = 0x0A;
@@ -70,6 +71,12 @@ void TokenWriter::login_ack() {
     body.u8(server_version_minor);
     body.u16_big(server_version_build);
     with_length(bytes_, token_login_ack, std::move(body));
+}
+
+void TokenWriter::integrated(std::string_view message) {
+    ByteWriter body;
+    body.raw(message);
+    with_length(bytes_, token_integrated, std::move(body));
 }
 
 void TokenWriter::environment_text(EnvironmentChange change, std::string_view new_value, std::string_view old_value) {

@@ -37,6 +37,8 @@ class TokenWriter {
     explicit TokenWriter(TdsVersion version) noexcept : version_(version) {}
 
     void login_ack();
+    // The next message of NTLM or Kerberos.
+    void integrated(std::string_view message);
     void environment_text(EnvironmentChange change, std::string_view new_value, std::string_view old_value);
     void environment_bytes(EnvironmentChange change, std::string_view new_value, std::string_view old_value);
     // The answer to the features that a client of TDS 7.4 asks for.

@@ -1,26 +1,18 @@
 // Resolves the names in expressions and gives them types.
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "tds_server/bound_expression.h"
-#include "tds_server/server_view.h"
 #include "tds_server/tsql_ast.h"
+#include "tds_server/tsql_plan.h"
 
 namespace tds_server {
 
-// A table that column names may refer to.
-struct ScopeTable {
-    std::string name;  // alias, or the table's own
-    const std::vector<Column>* columns = nullptr;
-    bool nullable = false;  // the right side of an outer join
-};
-using Scope = std::vector<ScopeTable>;
-
-// Throws SqlError: 207, 4104, 209, 195 and others. The server must outlive what is returned.
-BoundExpression bind_expression(const Expression& expression, const Scope& scope, const ServerView& server);
+// Throws SqlError: 207, 4104, 209, 195 and others.
+BoundExpression bind_expression(const Expression& expression, const BindContext& context);
 
 BoundExpression bind_column(const Scope& scope, std::size_t table, std::size_t column);
+
+// Comparisons of two values as the operator's sides have their types and collations.
+int compare_bound(const Cell& a, const Cell& b, const ColumnType& type, const Collation& collation);
 
 }  // namespace tds_server

@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
-#include <memory>
-#include <set>
+#include <array>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -13,360 +12,380 @@
 #include "tds_server/sql_types.h"
 #include "tds_server/tsql_binder.h"
 #include "tds_server/tsql_lexer.h"
-#include "tds_server/tsql_parser.h"
 
 namespace tds_server {
 
 namespace {
 
 constexpr int invalid_object = 208;
+constexpr int state_denied = 300;
+constexpr int most_nested = 32;
 
-struct BoundSource {
-    std::vector<BoundExpression> arguments;
-    std::optional<BoundExpression> on;
-};
+// How far an error reaches.
+enum class Reach { statement, scope, batch };
 
-// A SELECT with all its names resolved.
-struct Plan {
-    Scope scope;
-    std::vector<BoundSource> sources;
-    std::vector<Column> columns;
-    std::vector<BoundExpression> values;
-    std::optional<BoundExpression> where;
-    std::vector<BoundExpression> group_by;
-    std::optional<BoundExpression> having;
-    struct Key {
-        BoundExpression value;
-        bool descending = false;
-    };
-    std::vector<Key> order_by;
-    std::optional<std::size_t> limit;
-    bool aggregates = false;
-};
-
-bool is_true(const BoundExpression& condition, const Frame& frame) {
-    return condition.value(frame) == Cell{true};
+Reach reach_of(int number) {
+    constexpr std::array<int, 8> of_batch{235, 241, 242, 245, 8114, 1205, 701, 40515};
+    if (std::find(of_batch.begin(), of_batch.end(), number) != of_batch.end()) return Reach::batch;
+    return number == invalid_object ? Reach::scope : Reach::statement;
 }
 
-class Planner {
-  public:
-    Planner(const Select& select, const ServerView& server) : select_(select), server_(server) {}
+bool is_dynamic_sql(const ObjectName& procedure) {
+    return same_text(procedure.parts.back(), "sp_executesql");
+}
 
-    // Throws SqlError 208 before anything else if a table is missing.
-    Plan run() {
-        for (const Source& source : select_.sources)
-            add_table(source);
-        for (std::size_t i = 0; i < select_.sources.size(); ++i)
-            bind_source(select_.sources[i], i);
-        for (const SelectItem& item : select_.items)
-            add_item(item);
-        if (select_.where) plan_.where = bind_here(*select_.where);
-        for (const ExpressionPtr& key : select_.group_by)
-            plan_.group_by.push_back(bind_here(*key));
-        if (select_.having) plan_.having = bind_here(*select_.having);
-        for (const OrderKey& key : select_.order_by)
-            plan_.order_by.push_back({order_key(*key.value), key.descending});
-        if (select_.top)
-            plan_.limit = static_cast<std::size_t>(std::max(0.0, to_double(bind_here(*select_.top).value({}))));
-        plan_.aggregates =
-            !plan_.group_by.empty() || std::any_of(plan_.values.begin(), plan_.values.end(),
-                                                   [](const BoundExpression& value) { return value.aggregate; });
-        return std::move(plan_);
+// Ends everything up to the batch: the client has its message already, or gets it there.
+struct BatchEnded {};
+
+// One batch, procedure or dynamic text: a scope of variables.
+class ScopeRun {
+  public:
+    ScopeRun(std::shared_ptr<Program> program, const ServerView& server, Reply& reply, int nesting)
+        : program_(std::move(program)), server_(server), reply_(reply), nesting_(nesting) {
+        if (nesting_ > most_nested)
+            throw SqlError(217, 16,
+                           "Maximum stored procedure, function, trigger, or view nesting level exceeded (limit 32).");
     }
+
+    void declare(const std::string& name, const ColumnType& type, const Cell& value) {
+        types_[name] = type;
+        variables_[name] = convert(value, type);
+    }
+
+    // Throws SqlError where names are wrong before anything runs, and BatchEnded.
+    void run() {
+        collect_types(program_->batch());
+        for (const Statement& statement : program_->batch())
+            check_names(statement);
+        run_all(program_->batch());
+    }
+
+    std::int32_t status() const noexcept { return status_; }
 
   private:
-    void add_table(const Source& source) {
-        const auto* columns = server_.columns(source.table);
-        if (columns == nullptr)
-            throw SqlError(invalid_object, 16, fmt::format("Invalid object name '{}'.", source.table));
-        const bool outer = source.join == Join::left || source.join == Join::outer_apply;
-        plan_.scope.push_back({source.alias.empty() ? source.table : source.alias, columns, outer});
-    }
-
-    void bind_source(const Source& source, std::size_t index) {
-        // Arguments see the tables to their left, conditions also their own.
-        const Scope left(plan_.scope.begin(), plan_.scope.begin() + static_cast<std::ptrdiff_t>(index));
-        const Scope own(plan_.scope.begin(), plan_.scope.begin() + static_cast<std::ptrdiff_t>(index) + 1);
-        BoundSource bound;
-        for (const ExpressionPtr& argument : source.arguments)
-            bound.arguments.push_back(bind_expression(*argument, left, server_));
-        if (source.on) bound.on = bind_expression(*source.on, own, server_);
-        plan_.sources.push_back(std::move(bound));
-    }
-
-    void add_item(const SelectItem& item) {
-        if (item.value) {
-            const auto* reference = std::get_if<ColumnReference>(&item.value->node);
-            const std::string own_name = reference != nullptr ? reference->column : "";
-            add_column(item.alias.empty() ? own_name : item.alias, bind_here(*item.value));
-            return;
-        }
-        for (std::size_t table = 0; table < plan_.scope.size(); ++table) {
-            if (!item.star_table.empty() && !same_text(item.star_table, plan_.scope[table].name)) continue;
-            const auto& columns = *plan_.scope[table].columns;
-            for (std::size_t i = 0; i < columns.size(); ++i)
-                add_column(columns[i].name, bind_column(plan_.scope, table, i));
-        }
-    }
-    void add_column(const std::string& name, BoundExpression value) {
-        plan_.columns.push_back({name, value.type});
-        plan_.values.push_back(std::move(value));
-    }
-
-    // A position or an alias of the list of columns, or any expression.
-    BoundExpression order_key(const Expression& expression) const {
-        if (const auto* literal = std::get_if<Literal>(&expression.node)) {
-            const auto* position = std::get_if<std::int64_t>(&literal->value);
-            const bool valid =
-                position != nullptr && *position >= 1 && *position <= static_cast<std::int64_t>(plan_.values.size());
-            if (!valid)
-                throw SqlError(
-                    108, 15, "The ORDER BY position number is out of range of the number of items in the select list.");
-            return plan_.values[static_cast<std::size_t>(*position - 1)];
-        }
-        const auto* reference = std::get_if<ColumnReference>(&expression.node);
-        for (std::size_t i = 0; reference != nullptr && reference->table.empty() && i < plan_.columns.size(); ++i) {
-            if (same_text(plan_.columns[i].name, reference->column)) return plan_.values[i];
-        }
-        return bind_here(expression);
-    }
-
-    BoundExpression bind_here(const Expression& expression) const {
-        return bind_expression(expression, plan_.scope, server_);
-    }
-
-    const Select& select_;
-    const ServerView& server_;
-    Plan plan_;
-};
-
-class SelectRun {
-  public:
-    SelectRun(const Select& select, const ServerView& server)
-        : select_(select), server_(server), plan_(Planner(select, server).run()) {}
-
-    ResultSet run() {
-        ResultSet set;
-        set.columns = plan_.columns;
-        std::vector<Tuple> tuples = join();
-        if (plan_.aggregates) {
-            const std::vector<std::vector<Tuple>> groups = group(std::move(tuples));
-            std::vector<Frame> frames;
-            for (const auto& members : groups)
-                frames.push_back({members.empty() ? nullptr : &members.front(), &members});
-            if (plan_.having) std::erase_if(frames, [&](const Frame& frame) { return !is_true(*plan_.having, frame); });
-            fill(set, std::move(frames));
-        } else {
-            std::vector<Frame> frames;
-            for (const Tuple& tuple : tuples)
-                frames.push_back({&tuple, nullptr});
-            fill(set, std::move(frames));
-        }
-        return set;
-    }
-
-  private:
-    std::vector<Tuple> join() {
-        std::vector<Tuple> tuples{Tuple{}};
-        for (const Source& source : select_.sources)
-            tables_.push_back(server_.rows(source.table));
-        for (std::size_t i = 0; i < select_.sources.size(); ++i)
-            tuples = join_next(tuples, i);
-        if (plan_.where)
-            std::erase_if(tuples, [&](const Tuple& tuple) { return !is_true(*plan_.where, {&tuple, nullptr}); });
-        return tuples;
-    }
-
-    std::vector<Tuple> join_next(const std::vector<Tuple>& lefts, std::size_t index) const {
-        const BoundSource& source = plan_.sources[index];
-        std::vector<Tuple> joined;
-        for (const Tuple& left : lefts) {
-            bool matched = false;
-            std::vector<Cell> arguments;
-            for (const BoundExpression& argument : source.arguments)
-                arguments.push_back(argument.value({&left, nullptr}));
-            for (const Row& row : tables_[index]) {
-                if (!fits_arguments(row, arguments)) continue;
-                Tuple tuple = left;
-                tuple.push_back(&row);
-                if (source.on && !is_true(*source.on, {&tuple, nullptr})) continue;
-                matched = true;
-                joined.push_back(std::move(tuple));
+    // Names are resolved before the first statement runs, but a missing table only when its statement does.
+    void check_names(const Statement& statement) {
+        try {
+            if (const auto* query = std::get_if<Query>(&statement.node)) {
+                program_->plan(*query, server_, types_);
+            } else if (const auto* node = std::get_if<If>(&statement.node)) {
+                check_names(*node->then);
+                if (node->otherwise) check_names(*node->otherwise);
+            } else if (const auto* block = std::get_if<Block>(&statement.node)) {
+                for (const Statement& inner : block->statements)
+                    check_names(inner);
             }
-            if (matched || !plan_.scope[index].nullable) continue;
-            Tuple tuple = left;
-            tuple.push_back(nullptr);
-            joined.push_back(std::move(tuple));
-        }
-        return joined;
-    }
-
-    // The table-valued functions of the fixture take the first columns of their rows as arguments; NULL means all.
-    static bool fits_arguments(const Row& row, const std::vector<Cell>& arguments) {
-        for (std::size_t i = 0; i < arguments.size() && i < row.size(); ++i) {
-            if (!is_null(arguments[i]) && compare(arguments[i], row[i], false) != 0) return false;
-        }
-        return true;
-    }
-
-    std::vector<std::vector<Tuple>> group(std::vector<Tuple> tuples) const {
-        std::vector<std::vector<Tuple>> groups;
-        std::map<std::vector<std::string>, std::size_t> known;
-        if (plan_.group_by.empty()) {
-            groups.push_back(std::move(tuples));
-            return groups;
-        }
-        for (Tuple& tuple : tuples) {
-            std::vector<std::string> key;
-            for (const BoundExpression& part : plan_.group_by)
-                key.push_back(identity(part.value({&tuple, nullptr})));
-            const auto [entry, added] = known.emplace(std::move(key), groups.size());
-            if (added) groups.emplace_back();
-            groups[entry->second].push_back(std::move(tuple));
-        }
-        return groups;
-    }
-
-    static std::string identity(const Cell& value) { return is_null(value) ? "-" : "+" + to_text(value); }
-
-    void fill(ResultSet& set, std::vector<Frame> frames) const {
-        struct Candidate {
-            Row row;
-            std::vector<Cell> keys;
-        };
-        std::vector<Candidate> candidates;
-        for (const Frame& frame : frames) {
-            Candidate candidate;
-            for (const BoundExpression& value : plan_.values)
-                candidate.row.push_back(value.value(frame));
-            for (const Plan::Key& key : plan_.order_by)
-                candidate.keys.push_back(key.value.value(frame));
-            candidates.push_back(std::move(candidate));
-        }
-        std::stable_sort(candidates.begin(), candidates.end(),
-                         [&](const Candidate& a, const Candidate& b) { return precedes(a.keys, b.keys); });
-        std::set<std::vector<std::string>> seen;
-        for (Candidate& candidate : candidates) {
-            if (plan_.limit && set.rows.size() >= *plan_.limit) return;
-            if (select_.distinct && !seen.insert(identities(candidate.row)).second) continue;
-            set.rows.push_back(std::move(candidate.row));
+        } catch (const SqlError& error) {
+            if (error.message().number != invalid_object) throw;
         }
     }
 
-    static std::vector<std::string> identities(const Row& row) {
-        std::vector<std::string> texts;
-        std::transform(row.begin(), row.end(), std::back_inserter(texts), identity);
-        return texts;
-    }
-
-    bool precedes(const std::vector<Cell>& a, const std::vector<Cell>& b) const {
-        for (std::size_t i = 0; i < a.size(); ++i) {
-            const bool numbers = is_number(plan_.order_by[i].value.type.type);
-            // NULL is the least value.
-            const int order = is_null(a[i]) || is_null(b[i])
-                                  ? static_cast<int>(is_null(b[i])) - static_cast<int>(is_null(a[i]))
-                                  : compare(a[i], b[i], numbers);
-            if (order != 0) return plan_.order_by[i].descending ? order > 0 : order < 0;
+    void collect_types(const Batch& batch) {
+        for (const Statement& statement : batch) {
+            if (const auto* declared = std::get_if<Declare>(&statement.node)) {
+                for (const Declare::Item& item : declared->items) {
+                    if (!types_.emplace(item.name, item.type).second)
+                        throw SqlError(134, 15,
+                                       fmt::format("The variable name '{}' has already been declared. Variable names must "
+                                                   "be unique within a query batch or stored procedure.",
+                                                   item.name));
+                }
+            } else if (const auto* block = std::get_if<Block>(&statement.node)) {
+                collect_types(block->statements);
+            }
         }
-        return false;
     }
 
-    const Select& select_;
-    const ServerView& server_;
-    Plan plan_;
-    std::vector<std::vector<Row>> tables_;
-};
+    // False: the scope ends here.
+    bool run_all(const Batch& batch) {
+        return std::all_of(batch.begin(), batch.end(), [this](const Statement& statement) { return run(statement); });
+    }
 
-void append(Reply& reply, Reply more) {
-    std::move(more.begin(), more.end(), std::back_inserter(reply));
-}
-
-class BatchRun {
-  public:
-    explicit BatchRun(const ServerView& server) : server_(server) {}
-
-    // False: the batch ends here.
     bool run(const Statement& statement) {
         try {
             std::visit([&](const auto& node) { run_node(node); }, statement.node);
+            variables_.insert_or_assign("@@error", Cell{std::int64_t{0}});
         } catch (const SqlError& error) {
-            reply_.emplace_back(error.message());
-            constexpr int permission_denied = 300;
-            if (error.message().number == permission_denied)
-                reply_.emplace_back(
-                    ServerMessage{297, 16, 1, "The user does not have permission to perform this action."});
-            return error.message().number != invalid_object && error.message().number != missing_procedure;
+            if (in_try_) throw;
+            tell(error.message());
+            const Reach reach = reach_of(error.message().number);
+            if (reach == Reach::batch) throw BatchEnded{};
+            return reach == Reach::statement;
         }
         return !ended_;
     }
 
-    Reply take() { return std::move(reply_); }
+    void tell(const ServerMessage& message) {
+        pause();
+        reply_.emplace_back(message);
+        if (message.number == state_denied)
+            reply_.emplace_back(ServerMessage{297, 16, 1, "The user does not have permission to perform this action."});
+        variables_.insert_or_assign("@@error", Cell{std::int64_t{message.number}});
+    }
 
-  private:
-    static constexpr int missing_procedure = 2812;
+    void pause() {
+        const auto delay = server_.take_delay();
+        if (delay.count() > 0) reply_.emplace_back(Pause{delay});
+    }
 
     void run_node(const Accepted&) {}
-    void run_node(const Select& select) { reply_.emplace_back(SelectRun(select, server_).run()); }
+    void run_node(const Query& query) {
+        const QueryPlan& plan = program_->plan(query, server_, types_);
+        if (!plan.branches.front().variables.empty()) {
+            run_assignment(plan, {server_, variables_, nullptr}, variables_);
+            return pause();
+        }
+        SharedResultPtr shared = types_.empty() ? server_.recall(plan) : nullptr;
+        if (shared) {
+            keep_row_count(shared->set.rows.size());
+            reply_.emplace_back(std::move(shared));
+            return;
+        }
+        ResultSet set{plan.columns, run_query(plan, {server_, variables_, nullptr})};
+        pause();
+        keep_row_count(set.rows.size());
+        if (types_.empty()) shared = server_.remember(plan, set);
+        if (shared) {
+            reply_.emplace_back(std::move(shared));
+        } else {
+            reply_.emplace_back(std::move(set));
+        }
+    }
+    void keep_row_count(std::size_t rows) {
+        variables_.insert_or_assign("@@rowcount", Cell{static_cast<std::int64_t>(rows)});
+    }
+
     void run_node(const Print& print) { reply_.emplace_back(ServerMessage{0, 0, 1, to_text(value_of(*print.text))}); }
     void run_node(const Use& use) {
+        server_.use(use.database);
         reply_.emplace_back(ServerMessage{5701, 10, 2, fmt::format("Changed database context to '{}'.", use.database)});
     }
+    void run_node(const RaiseError& raise) {
+        const Cell what = value_of(*raise.number_or_text);
+        const int level = static_cast<int>(to_double(value_of(*raise.level)));
+        const int state = static_cast<int>(to_double(value_of(*raise.state)));
+        constexpr int user_error = 50'000;
+        constexpr int first_error_level = 11;
+        const auto* number = std::get_if<std::int64_t>(&what);
+        const ServerMessage message{number != nullptr ? static_cast<int>(*number) : user_error, level, state,
+                                    to_text(what)};
+        if (level >= first_error_level) throw SqlError(message);
+        reply_.emplace_back(message);
+    }
+    void run_node(const Declare& declared) {
+        for (const Declare::Item& item : declared.items)
+            variables_.insert_or_assign(item.name, item.value ? convert(value_of(*item.value), item.type) : Cell{});
+    }
+    void run_node(const Assign& assign) {
+        const auto type = types_.find(assign.variable);
+        if (type == types_.end())
+            throw SqlError(137, 15, fmt::format("Must declare the scalar variable \"{}\".", assign.variable));
+        variables_.insert_or_assign(type->first, convert(value_of(*assign.value), type->second));
+    }
+    void run_node(const Return& node) {
+        if (node.status) status_ = static_cast<std::int32_t>(to_double(value_of(*node.status)));
+        ended_ = true;
+    }
+    void run_node(const ClearStatistics& clear) { server_.clear(clear); }
+    void run_node(const CreateSchema& schema) { server_.create(schema); }
+    void run_node(const CreateProcedure& procedure) { server_.create(procedure); }
+    void run_node(const DropProcedure& procedure) { server_.drop(procedure); }
+    void run_node(const Administration& command) { server_.administrate(command); }
     void run_node(const If& node) {
         if (value_of(*node.condition) == Cell{true}) {
-            ended_ = !run(*node.then);
+            if (!run(*node.then)) ended_ = true;
         } else if (node.otherwise) {
-            ended_ = !run(*node.otherwise);
+            if (!run(*node.otherwise)) ended_ = true;
         }
     }
+    void run_node(const Block& block) {
+        if (!run_all(block.statements)) ended_ = true;
+    }
+    void run_node(const TryCatch& node) {
+        const bool outer_try = std::exchange(in_try_, true);
+        try {
+            run_all(node.attempt);
+            in_try_ = outer_try;
+        } catch (const SqlError& error) {
+            in_try_ = outer_try;
+            variables_.insert_or_assign("error_number", Cell{std::int64_t{error.message().number}});
+            variables_.insert_or_assign("error_message", Cell{error.message().text});
+            if (!run_all(node.handler)) ended_ = true;
+        }
+    }
+
+    // An error in the inner text ends that text; the statement after EXEC runs all the same.
+    void run_inner(ScopeRun& inner) {
+        try {
+            inner.run();
+        } catch (const SqlError& error) {
+            if (in_try_) throw;
+            tell(error.message());
+            if (reach_of(error.message().number) == Reach::batch) throw BatchEnded{};
+        }
+    }
+
+    void run_text(const std::string& sql, const std::vector<std::pair<Declare::Item, Cell>>& parameters) {
+        ScopeRun inner(server_.program(sql), server_, reply_, nesting_ + 1);
+        inner.in_try_ = in_try_;
+        for (const auto& [item, value] : parameters)
+            inner.declare(item.name, item.type, value);
+        run_inner(inner);
+    }
+    void run_node(const ExecuteText& node) { run_text(to_text(value_of(*node.text)), {}); }
+
     void run_node(const Execute& execute) {
         std::vector<Cell> arguments;
-        for (const ExpressionPtr& argument : execute.arguments)
-            arguments.push_back(value_of(*argument));
-        const bool dynamic =
-            same_text(execute.procedure, "sp_executesql") || same_text(execute.procedure, "sys.sp_executesql");
-        if (dynamic && !arguments.empty()) {
-            append(reply_, run_batch(parse_batch(to_text(arguments.front())), server_));
-        } else {
-            append(reply_, server_.call(execute.procedure, arguments));
+        for (const Argument& argument : execute.arguments)
+            arguments.push_back(value_of(*argument.value));
+        if (is_dynamic_sql(execute.procedure) && !arguments.empty()) return run_dynamic(execute, arguments);
+        if (auto reply = server_.system_procedure(execute.procedure.text(), arguments)) {
+            std::move(reply->begin(), reply->end(), std::back_inserter(reply_));
+            return;
+        }
+        const Procedure* procedure = server_.procedure(execute.procedure);
+        if (procedure == nullptr)
+            throw SqlError(2812, 16, fmt::format("Could not find stored procedure '{}'.", execute.procedure.text()));
+        run_procedure(*procedure, execute, arguments);
+    }
+
+    // sp_executesql N'...', N'@a int, @b int', @a = 1, 2
+    void run_dynamic(const Execute& execute, const std::vector<Cell>& arguments) {
+        std::vector<std::pair<Declare::Item, Cell>> parameters;
+        if (arguments.size() > 1 && !is_null(arguments[1])) {
+            const auto declarations = server_.program("DECLARE " + to_text(arguments[1]));
+            const auto& declared = std::get<Declare>(declarations->batch().front().node);
+            for (std::size_t i = 0; i < declared.items.size(); ++i)
+                parameters.emplace_back(Declare::Item{declared.items[i].name, declared.items[i].type, nullptr},
+                                        argument_for(declared.items[i], execute, arguments, i + 2));
+        }
+        run_text(to_text(arguments.front()), parameters);
+    }
+
+    static Cell argument_for(const Declare::Item& item, const Execute& execute, const std::vector<Cell>& values,
+                             std::size_t position) {
+        for (std::size_t i = 0; i < execute.arguments.size(); ++i) {
+            if (same_text(execute.arguments[i].name, item.name)) return values[i];
+        }
+        return position < values.size() && execute.arguments[position].name.empty() ? values[position] : Cell{};
+    }
+
+    void run_procedure(const Procedure& procedure, const Execute& execute, const std::vector<Cell>& arguments) {
+        const auto& items = procedure.parameters.items;
+        if (arguments.size() > items.size())
+            throw SqlError(8144, 16,
+                           fmt::format("Procedure or function {} has too many arguments specified.", procedure.name));
+        const std::unique_ptr<ServerView> elevated = procedure.elevated ? server_.elevated() : nullptr;
+        const ServerView& server = elevated ? *elevated : server_;
+        ScopeRun inner(server.program(procedure.body), server, reply_, nesting_ + 1);
+        inner.in_try_ = in_try_;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            const bool given = i < arguments.size() || std::any_of(execute.arguments.begin(), execute.arguments.end(),
+                                                                   [&](const Argument& argument) {
+                                                                       return same_text(argument.name, items[i].name);
+                                                                   });
+            if (!given && !items[i].value)
+                throw SqlError(201, 16,
+                               fmt::format("Procedure or function '{}' expects parameter '{}', which was not supplied.",
+                                           procedure.name, items[i].name));
+            inner.declare(items[i].name, items[i].type,
+                          given ? argument_for(items[i], execute, arguments, i) : value_of(*items[i].value));
+        }
+        run_inner(inner);
+        reply_.emplace_back(ReturnStatus{inner.status()});
+    }
+
+    Cell value_of(const Expression& expression) const {
+        const BindContext context{server_, types_};
+        Frame frame;
+        frame.server = &server_;
+        frame.variables = &variables_;
+        return bind_expression(expression, context).value(frame);
+    }
+
+    std::shared_ptr<Program> program_;
+    const ServerView& server_;
+    Reply& reply_;
+    int nesting_;
+    VariableTypes types_;
+    Variables variables_;
+    std::int32_t status_ = 0;
+    bool ended_ = false;
+    bool in_try_ = false;
+};
+
+class ReadSearch {
+  public:
+    ReadSearch(const ServerView& server, std::string_view view) : server_(server), view_(view) {}
+
+    bool in(const Batch& batch, int nesting) const {
+        return nesting <= most_nested && std::any_of(batch.begin(), batch.end(), [&](const Statement& statement) {
+            return in(statement, nesting);
+        });
+    }
+
+  private:
+    bool in(const Statement& statement, int nesting) const {
+        if (const auto* query = std::get_if<Query>(&statement.node)) return in(*query);
+        if (const auto* node = std::get_if<If>(&statement.node))
+            return in(*node->then, nesting) || (node->otherwise && in(*node->otherwise, nesting));
+        if (const auto* block = std::get_if<Block>(&statement.node)) return in(block->statements, nesting);
+        if (const auto* node = std::get_if<TryCatch>(&statement.node)) return in(node->attempt, nesting);
+        if (const auto* text = std::get_if<ExecuteText>(&statement.node)) return in_text(*text->text, nesting);
+        const auto* execute = std::get_if<Execute>(&statement.node);
+        if (execute == nullptr) return false;
+        if (is_dynamic_sql(execute->procedure))
+            return !execute->arguments.empty() && in_text(*execute->arguments.front().value, nesting);
+        return in_procedure(*execute, nesting);
+    }
+    bool in(const Query& query) const {
+        const auto reads = [&](const Source& source) {
+            return source.query ? in(*source.query) : same_text(source.table.text(), view_);
+        };
+        return std::any_of(query.branches.begin(), query.branches.end(), [&](const Select& select) {
+            return std::any_of(select.sources.begin(), select.sources.end(), reads);
+        });
+    }
+    bool in_text(const Expression& expression, int nesting) const {
+        const auto* literal = std::get_if<Literal>(&expression.node);
+        return literal != nullptr && in_program(to_text(literal->value), nesting);
+    }
+    bool in_procedure(const Execute& execute, int nesting) const {
+        try {
+            const Procedure* procedure = server_.procedure(execute.procedure);
+            return procedure != nullptr && in_program(procedure->body, nesting);
+        } catch (const SqlError&) {
+            return false;
+        }
+    }
+    bool in_program(const std::string& sql, int nesting) const {
+        try {
+            return in(server_.program(sql)->batch(), nesting + 1);
+        } catch (const SqlError&) {
+            return false;
         }
     }
 
-    Cell value_of(const Expression& expression) const { return bind_expression(expression, {}, server_).value({}); }
-
     const ServerView& server_;
-    Reply reply_;
-    bool ended_ = false;
+    std::string_view view_;
 };
-
-// Names are resolved when the batch is compiled, unless a table is missing: then when its statement runs.
-void check_names(const Statement& statement, const ServerView& server) {
-    const auto* select = std::get_if<Select>(&statement.node);
-    if (select == nullptr) return;
-    try {
-        Planner(*select, server).run();
-    } catch (const SqlError& error) {
-        if (error.message().number != invalid_object) throw;
-    }
-}
 
 }  // namespace
 
-Reply run_batch(const Batch& batch, const ServerView& server) {
-    BatchRun run(server);
-    for (const Statement& statement : batch)
-        check_names(statement, server);
-    for (const Statement& statement : batch) {
-        if (!run.run(statement)) break;
+Reply run_batch(const std::shared_ptr<Program>& program, const ServerView& server) {
+    Reply reply;
+    try {
+        ScopeRun(program, server, reply, 0).run();
+    } catch (const BatchEnded&) {
+        return reply;
+    } catch (const SqlError& error) {
+        reply.emplace_back(error.message());
     }
-    return run.take();
+    return reply;
 }
 
-bool reads_table(const Batch& batch, std::string_view table) {
-    const auto reads = [&](const Source& source) { return same_text(source.table, table); };
-    return std::any_of(batch.begin(), batch.end(), [&](const Statement& statement) {
-        const auto* select = std::get_if<Select>(&statement.node);
-        return select != nullptr && std::any_of(select->sources.begin(), select->sources.end(), reads);
-    });
+bool reads_view(const Program& program, const ServerView& server, std::string_view view) {
+    return ReadSearch(server, view).in(program.batch(), 0);
 }
 
 }  // namespace tds_server

@@ -12,7 +12,10 @@
 
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
+#include "tds_server/relation.h"
 #include "tds_server/timestamps.h"
+#include "tds_server/tsql_binder.h"
+#include "tds_server/tsql_dates.h"
 #include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
@@ -96,35 +99,71 @@ Cell absolute(const Values& values) {
     return Cell{std::abs(to_double(values[0]))};
 }
 
-std::int64_t ticks_of(const Cell& value) {
-    const auto ticks = parse_timestamp(to_text(value));
-    if (!ticks) throw SqlError(241, 16, "Conversion failed when converting date and/or time from character string.");
-    return *ticks;
+Cell stuff(const Values& values) {
+    std::string text = to_text(values[0]);
+    const std::size_t start = to_count(values[1]);
+    if (start < 1 || start > text.size()) return {};
+    return Cell{text.replace(start - 1, to_count(values[2]), to_text(values[3]))};
 }
-
-// DATEDIFF counts the boundaries that lie between.
-Cell date_difference(const Values& values) {
-    struct Unit {
-        std::string_view name;
-        std::int64_t ticks;
-    };
-    static constexpr std::int64_t second = 1000 * ticks_per_ms;
-    static constexpr std::array<Unit, 11> units{{{"ms", ticks_per_ms},
-                                                 {"millisecond", ticks_per_ms},
-                                                 {"s", second},
-                                                 {"ss", second},
-                                                 {"second", second},
-                                                 {"mi", 60 * second},
-                                                 {"minute", 60 * second},
-                                                 {"hh", 3600 * second},
-                                                 {"hour", 3600 * second},
-                                                 {"dd", 86400 * second},
-                                                 {"day", 86400 * second}}};
-    const std::string name = to_text(values[0]);
-    const auto* unit =
-        std::find_if(units.begin(), units.end(), [&](const Unit& known) { return same_text(known.name, name); });
-    if (unit == units.end()) throw SqlError(155, 15, fmt::format("'{}' is not a recognized datediff option.", name));
-    return Cell{ticks_of(values[2]) / unit->ticks - ticks_of(values[1]) / unit->ticks};
+Cell replicate(const Values& values) {
+    std::string text;
+    const std::string piece = to_text(values[0]);
+    for (std::size_t i = 0; i < to_count(values[1]) && text.size() < longest_text; ++i)
+        text += piece;
+    return Cell{text};
+}
+Cell quote_name(const Values& values) {
+    const std::string text = to_text(values[0]);
+    std::string quoted = "[";
+    for (const char c : text)
+        quoted += c == ']' ? "]]" : std::string(1, c);
+    return Cell{quoted + "]"};
+}
+Cell data_length(const Values& values) {
+    return Cell{static_cast<std::int64_t>(to_text(values[0]).size())};
+}
+Cell is_numeric(const Values& values) {
+    try {
+        to_double(values[0]);
+        return Cell{std::int64_t{1}};
+    } catch (const SqlError&) {
+        return Cell{std::int64_t{0}};
+    }
+}
+template <double (*change)(double)>
+Cell change_number(const Values& values) {
+    if (std::holds_alternative<std::int64_t>(values[0])) return values[0];
+    return Cell{change(to_double(values[0]))};
+}
+Cell round_number(const Values& values) {
+    const double power = std::pow(10.0, to_double(values[1]));
+    const double rounded = std::round(to_double(values[0]) * power) / power;
+    if (std::holds_alternative<std::int64_t>(values[0])) return Cell{std::llround(rounded)};
+    return Cell{rounded};
+}
+Cell sign_of(const Values& values) {
+    const double number = to_double(values[0]);
+    return Cell{std::int64_t{number > 0 ? 1 : number < 0 ? -1 : 0}};
+}
+// PARSENAME counts the parts of an object's name from the right.
+Cell part_of_name(const Values& values) {
+    std::string text = to_text(values[0]);
+    for (std::size_t part = to_count(values[1]); part > 1; --part) {
+        const std::size_t dot = text.rfind('.');
+        if (dot == std::string::npos) return {};
+        text.resize(dot);
+    }
+    return Cell{text.substr(text.rfind('.') + 1)};
+}
+ColumnType big_int(const Arguments&) {
+    return {SqlType::bigint};
+}
+ColumnType approximate(const Arguments&) {
+    return {SqlType::float8};
+}
+ColumnType type_of_date(const Arguments& arguments) {
+    const ColumnType& type = arguments.back().type;
+    return is_time(type.type) && type.type != SqlType::date ? type : ColumnType{SqlType::datetime};
 }
 
 struct PureFunction {
@@ -134,7 +173,7 @@ struct PureFunction {
     Pure value;
 };
 
-constexpr std::array<PureFunction, 15> pure_functions{{
+constexpr std::array<PureFunction, 33> pure_functions{{
     {"RTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), false, true)}; }},
     {"LTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, false)}; }},
     {"TRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, true)}; }},
@@ -144,29 +183,48 @@ constexpr std::array<PureFunction, 15> pure_functions{{
     {"LEFT", 2, type_of_first, left_part},
     {"RIGHT", 2, type_of_first, right_part},
     {"REPLACE", 3, long_text, replace_all},
+    {"STUFF", 4, long_text, stuff},
+    {"REPLICATE", 2, long_text, replicate},
+    {"QUOTENAME", 1, long_text, quote_name},
+    {"PARSENAME", 2, [](const Arguments&) { return name_type; }, part_of_name},
     {"CHARINDEX", 2, plain_int, position},
     {"LEN", 1, plain_int, length},
+    {"DATALENGTH", 1, plain_int, data_length},
+    {"ISNUMERIC", 1, plain_int, is_numeric},
     {"ABS", 1, type_of_first, absolute},
+    {"FLOOR", 1, type_of_first, change_number<std::floor>},
+    {"CEILING", 1, type_of_first, change_number<std::ceil>},
+    {"ROUND", 2, type_of_first, round_number},
+    {"SIGN", 1, plain_int, sign_of},
+    {"SQRT", 1, approximate, change_number<std::sqrt>},
+    {"POWER", 2, approximate, [](const Values& v) { return Cell{std::pow(to_double(v[0]), to_double(v[1]))}; }},
+    {"SQUARE", 1, approximate, [](const Values& v) { return Cell{to_double(v[0]) * to_double(v[0])}; }},
     {"DATEDIFF", 3, plain_int, date_difference},
-    {"IS_SRVROLEMEMBER", 1, plain_int, [](const Values&) { return Cell{std::int64_t{0}}; }},
-    {"SQUARE", 1, [](const Arguments&) { return ColumnType{SqlType::float8}; },
-     [](const Values& v) { return Cell{to_double(v[0]) * to_double(v[0])}; }},
+    {"DATEDIFF_BIG", 3, big_int, big_date_difference},
+    {"DATEADD", 3, type_of_date, date_sum},
+    {"DATEPART", 2, plain_int, date_part},
+    {"YEAR", 1, plain_int, [](const Values& v) { return date_part({Cell{"year"}, v[0]}); }},
+    {"MONTH", 1, plain_int, [](const Values& v) { return date_part({Cell{"month"}, v[0]}); }},
+    {"DAY", 1, plain_int, [](const Values& v) { return date_part({Cell{"day"}, v[0]}); }},
+    {"SPACE", 1, long_text, [](const Values& v) { return Cell{std::string(to_count(v[0]), ' ')}; }},
 }};
 
 BoundExpression bind_pure(const PureFunction& function, Arguments arguments) {
     ColumnType type = function.type(arguments);
-    return {type, [&function, arguments = std::move(arguments)](const Frame& frame) {
+    return {type, [&function, type, arguments = std::move(arguments)](const Frame& frame) {
                 Values values;
                 for (const BoundExpression& argument : arguments) {
                     values.push_back(argument.value(frame));
                     if (is_null(values.back())) return Cell{};
                 }
-                return function.value(values);
+                return convert(function.value(values), type);
             }};
 }
 
-BoundExpression constant(ColumnType type, Cell value) {
-    return {type, [value = std::move(value)](const Frame&) { return value; }};
+BoundExpression constant(ColumnType type, const Cell& value) {
+    BoundExpression bound{type, [value](const Frame&) { return value; }};
+    bound.constant = value;
+    return bound;
 }
 BoundExpression text_constant(const std::string& text) {
     return constant(name_type, Cell{text});
@@ -174,6 +232,14 @@ BoundExpression text_constant(const std::string& text) {
 
 BoundExpression first_not_null(Arguments arguments) {
     ColumnType type = arguments.front().type;
+    // ISNULL(NULL, x) and the like take the type of the first that has one.
+    for (const BoundExpression& argument : arguments) {
+        if (argument.constant && is_null(*argument.constant)) continue;
+        type = argument.type;
+        break;
+    }
+    type.nullable = std::all_of(arguments.begin(), arguments.end(),
+                                [](const BoundExpression& argument) { return argument.type.nullable; });
     return {type, [type, arguments = std::move(arguments)](const Frame& frame) {
                 for (const BoundExpression& argument : arguments) {
                     Cell value = argument.value(frame);
@@ -183,14 +249,13 @@ BoundExpression first_not_null(Arguments arguments) {
             }};
 }
 
-BoundExpression null_if(Arguments arguments) {
+BoundExpression null_if(Arguments arguments, const Collation& collation) {
     ColumnType type = arguments.front().type;
-    const bool numbers = is_number(type.type);
     type.nullable = true;
-    return {type, [numbers, arguments = std::move(arguments)](const Frame& frame) {
+    return {type, [type, collation, arguments = std::move(arguments)](const Frame& frame) {
                 const Cell value = arguments[0].value(frame);
                 const Cell other = arguments[1].value(frame);
-                const bool same = !is_null(value) && !is_null(other) && compare(value, other, numbers) == 0;
+                const bool same = !is_null(value) && !is_null(other) && compare_bound(value, other, type, collation) == 0;
                 return same ? Cell{} : value;
             }};
 }
@@ -213,97 +278,149 @@ BoundExpression concatenate(Arguments arguments) {
             }};
 }
 
+const Cell& constant_argument(const BoundExpression& argument) {
+    static const Cell none;
+    return argument.constant ? *argument.constant : none;
+}
+
 BoundExpression server_property(const Arguments& arguments, const ServerView& server) {
-    const std::string name = to_text(arguments.front().value({}));
-    const auto property = server.property(name);
-    return property ? constant(property->type, property->value) : constant(name_type, {});
-}
-
-BoundExpression has_permission(const Arguments& arguments, const ServerView& server) {
-    const auto may = server.may(to_text(arguments[2].value({})));
-    return constant(int_type, may ? Cell{std::int64_t{*may ? 1 : 0}} : Cell{});
-}
-
-// The name of a database by its number, or the other way round.
-BoundExpression look_up_database(BoundExpression key, const ServerView& server, std::string_view from,
-                                 std::string_view to, ColumnType type) {
-    constexpr std::string_view table = "sys.databases";
-    const auto* columns = server.columns(table);
-    const auto index = [&](std::string_view name) {
-        return static_cast<std::size_t>(
-            std::find_if(columns->begin(), columns->end(), [&](const Column& column) { return column.name == name; }) -
-            columns->begin());
-    };
-    return {type,
-            [key = std::move(key), rows = server.rows(table), from = index(from), to = index(to)](const Frame& frame) {
-                const Cell wanted = key.value(frame);
-                if (is_null(wanted)) return Cell{};
-                const auto row = std::find_if(rows.begin(), rows.end(), [&](const Row& known) {
-                    return compare(known[from], wanted, false) == 0;
-                });
-                return row != rows.end() ? (*row)[to] : Cell{};
+    const auto known = server.property(to_text(constant_argument(arguments.front())));
+    return {known ? known->type : name_type, [argument = arguments.front()](const Frame& frame) {
+                const auto property = frame.server->property(to_text(argument.value(frame)));
+                return property ? property->value : Cell{};
             }};
 }
 
-BoundExpression bind_database_function(bool by_name, Arguments arguments, const ServerView& server) {
-    if (by_name) {
-        BoundExpression name =
-            arguments.empty() ? text_constant(server.client().database) : std::move(arguments.front());
-        return look_up_database(std::move(name), server, "name", "database_id", {SqlType::smallint});
-    }
-    if (arguments.empty()) return text_constant(server.client().database);
-    return look_up_database(std::move(arguments.front()), server, "database_id", "name", name_type);
+BoundExpression database_property(const Arguments& arguments, const ServerView& server) {
+    const auto known = server.database_property("master", to_text(constant_argument(arguments[1])));
+    return {known ? known->type : name_type, [arguments](const Frame& frame) {
+                const auto property = frame.server->database_property(to_text(arguments[0].value(frame)),
+                                                                      to_text(arguments[1].value(frame)));
+                return property ? property->value : Cell{};
+            }};
 }
 
-BoundExpression now(ColumnType type, std::int64_t ticks) {
-    constexpr int datetime_digits = 3;
-    return constant(type, Cell{format_timestamp(ticks, type.type == SqlType::datetime ? datetime_digits : type.scale)});
+// HAS_PERMS_BY_NAME(object or NULL, its class or NULL, permission)
+BoundExpression has_permission(Arguments arguments) {
+    return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
+                const auto may =
+                    frame.server->may(to_text(arguments[2].value(frame)), to_text(arguments[0].value(frame)));
+                return may ? Cell{std::int64_t{*may ? 1 : 0}} : Cell{};
+            }};
+}
+
+// A value of the moment or the session.
+BoundExpression of_server(ColumnType type, Cell (*value)(const ServerView&)) {
+    return {type, [value](const Frame& frame) { return value(*frame.server); }};
+}
+
+// What sys.databases says in one column of the row that has the key in another.
+BoundExpression look_up_database(BoundExpression key, std::string_view from, std::string_view to, ColumnType type) {
+    return {type, [key = std::move(key), from, to](const Frame& frame) {
+                const Cell wanted = key.value(frame);
+                if (is_null(wanted)) return Cell{};
+                const Relation* databases = frame.server->relation({{"sys", "databases"}}, false);
+                const auto index = [&](std::string_view name) {
+                    return static_cast<std::size_t>(
+                        std::find_if(databases->columns.begin(), databases->columns.end(),
+                                     [&](const Column& column) { return column.name == name; }) -
+                        databases->columns.begin());
+                };
+                const RowsPtr rows = frame.server->rows(*databases);
+                const std::size_t known = index(from);
+                const auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& candidate) {
+                    return compare(candidate[known], wanted, false) == 0;
+                });
+                return row != rows->end() ? (*row)[index(to)] : Cell{};
+            }};
+}
+
+BoundExpression current_database() {
+    return of_server(name_type, [](const ServerView& server) { return Cell{server.client().database}; });
+}
+
+BoundExpression bind_database_function(bool by_name, Arguments arguments) {
+    if (by_name) {
+        BoundExpression name = arguments.empty() ? current_database() : std::move(arguments.front());
+        return look_up_database(std::move(name), "name", "database_id", {SqlType::smallint});
+    }
+    if (arguments.empty()) return current_database();
+    return look_up_database(std::move(arguments.front()), "database_id", "name", name_type);
+}
+
+BoundExpression object_number(Arguments arguments) {
+    return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
+                const std::string kind = arguments.size() > 1 ? to_text(arguments[1].value(frame)) : "";
+                const auto id = frame.server->object_id(to_text(arguments[0].value(frame)), kind);
+                return id ? Cell{std::int64_t{*id}} : Cell{};
+            }};
+}
+BoundExpression schema_number(Arguments arguments) {
+    return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
+                const auto id = frame.server->schema_id(arguments.empty() ? "dbo" : to_text(arguments[0].value(frame)));
+                return id ? Cell{std::int64_t{*id}} : Cell{};
+            }};
+}
+BoundExpression role_membership(Arguments arguments) {
+    return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
+                return Cell{std::int64_t{frame.server->is_member(to_text(arguments[0].value(frame))) ? 1 : 0}};
+            }};
+}
+
+BoundExpression database_access(Arguments arguments) {
+    return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
+                const auto may = frame.server->may("CONNECT", to_text(arguments[0].value(frame)));
+                return may ? Cell{std::int64_t{*may ? 1 : 0}} : Cell{};
+            }};
+}
+
+// What the statement before, or the one that a CATCH block handles, left behind: the evaluator keeps it as variables.
+BoundExpression bind_kept(ColumnType type, const char* name, Cell otherwise) {
+    return {type, [name, otherwise = std::move(otherwise)](const Frame& frame) {
+                const auto found = frame.variables->find(std::string_view(name));
+                return found != frame.variables->end() ? found->second : otherwise;
+            }};
+}
+BoundExpression bind_statement_variable(bool error) {
+    return bind_kept(int_type, error ? "@@error" : "@@rowcount", Cell{std::int64_t{0}});
+}
+BoundExpression bind_error_function(bool number) {
+    return number ? bind_kept(int_type, "error_number", {}) : bind_kept({SqlType::nvarchar, 4000}, "error_message", {});
+}
+
+template <int digits, bool local>
+Cell now(const ServerView& server) {
+    return Cell{format_timestamp(local ? server.local_ticks() : server.utc_ticks(), digits)};
 }
 
 // Functions of the moment and of the session.
-std::optional<BoundExpression> bind_session_function(std::string_view name, const ServerView& server) {
+std::optional<BoundExpression> bind_session_function(std::string_view name) {
+    constexpr int datetime_digits = 3;
+    constexpr int finest = 7;
     const auto is = [&](std::string_view known) { return same_text(known, name); };
-    if (is("SYSUTCDATETIME")) return now(finest_time, server.utc_ticks());
-    if (is("SYSDATETIME")) return now(finest_time, server.local_ticks());
-    if (is("GETUTCDATE")) return now({SqlType::datetime}, server.utc_ticks());
-    if (is("GETDATE") || is("CURRENT_TIMESTAMP")) return now({SqlType::datetime}, server.local_ticks());
+    if (is("SYSUTCDATETIME")) return of_server(finest_time, now<finest, false>);
+    if (is("SYSDATETIME")) return of_server(finest_time, now<finest, true>);
+    if (is("GETUTCDATE")) return of_server({SqlType::datetime}, now<datetime_digits, false>);
+    if (is("GETDATE")) return of_server({SqlType::datetime}, now<datetime_digits, true>);
+    if (is("SYSDATETIMEOFFSET"))
+        return of_server({SqlType::datetimeoffset, 0, 0, finest}, [](const ServerView& server) {
+            constexpr std::int64_t ticks_per_minute = 60'000 * ticks_per_ms;
+            const std::int64_t minutes = (server.local_ticks() - server.utc_ticks()) / ticks_per_minute;
+            return Cell{fmt::format("{}{}{:02}:{:02}", format_timestamp(server.local_ticks(), finest),
+                                    minutes < 0 ? '-' : '+', std::abs(minutes) / 60, std::abs(minutes) % 60)};
+        });
     if (is("SUSER_SNAME") || is("SUSER_NAME") || is("ORIGINAL_LOGIN") || is("USER_NAME"))
-        return text_constant(server.client().login);
-    if (is("HOST_NAME")) return text_constant(server.client().host_name);
-    if (is("APP_NAME")) return text_constant(server.client().app_name);
+        return of_server(name_type, [](const ServerView& server) { return Cell{server.client().login}; });
+    if (is("HOST_NAME"))
+        return of_server(name_type, [](const ServerView& server) { return Cell{server.client().host_name}; });
+    if (is("APP_NAME") || is("PROGRAM_NAME"))
+        return of_server(name_type, [](const ServerView& server) { return Cell{server.client().app_name}; });
     return std::nullopt;
 }
 
 void check_count(std::string_view name, const Arguments& arguments, std::size_t least, std::size_t most) {
     if (arguments.size() < least || arguments.size() > most)
         throw SqlError(174, 15, fmt::format("The {} function requires {} argument(s).", name, least));
-}
-
-Cell aggregate(std::string_view name, const BoundExpression& argument, const Frame& frame) {
-    const bool numbers = is_number(argument.type.type);
-    Cell best;
-    double sum = 0;
-    std::int64_t exact_sum = 0;
-    std::int64_t count = 0;
-    for (const Tuple& tuple : *frame.group) {
-        Cell value = argument.value({&tuple, nullptr});
-        if (is_null(value)) continue;
-        ++count;
-        if (same_text(name, "MIN") || same_text(name, "MAX")) {
-            const int order = is_null(best) ? 0 : compare(value, best, numbers);
-            if (is_null(best) || (same_text(name, "MIN") ? order < 0 : order > 0)) best = std::move(value);
-        } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
-            exact_sum += *integer;
-        } else if (!same_text(name, "COUNT")) {
-            sum += to_double(value);
-        }
-    }
-    if (same_text(name, "COUNT")) return Cell{count};
-    if (count == 0 || !is_null(best)) return best;
-    const bool exact = is_integer(argument.type.type);
-    const bool average = same_text(name, "AVG");
-    if (exact) return Cell{average ? exact_sum / count : exact_sum};
-    return Cell{average ? sum / static_cast<double>(count) : sum};
 }
 
 }  // namespace
@@ -315,24 +432,28 @@ BoundExpression bind_function(std::string_view name, std::vector<BoundExpression
         check_count(name, arguments, pure->arguments, pure->arguments);
         return bind_pure(*pure, std::move(arguments));
     }
-    if (auto bound = bind_session_function(name, server)) return std::move(*bound);
+    if (auto bound = bind_session_function(name)) return std::move(*bound);
     const auto is = [&](std::string_view known) { return same_text(known, name); };
     constexpr std::size_t many = 254;
     if (is("SERVERPROPERTY")) {
         check_count(name, arguments, 1, 1);
         return server_property(arguments, server);
     }
+    if (is("DATABASEPROPERTYEX")) {
+        check_count(name, arguments, 2, 2);
+        return database_property(arguments, server);
+    }
     if (is("HAS_PERMS_BY_NAME")) {
         check_count(name, arguments, 3, 5);
-        return has_permission(arguments, server);
+        return has_permission(std::move(arguments));
     }
     if (is("ISNULL") || is("COALESCE")) {
-        check_count(name, arguments, 2, many);
+        check_count(name, arguments, 2, is("ISNULL") ? 2 : many);
         return first_not_null(std::move(arguments));
     }
     if (is("NULLIF")) {
         check_count(name, arguments, 2, 2);
-        return null_if(std::move(arguments));
+        return null_if(std::move(arguments), server.collation());
     }
     if (is("IIF")) {
         check_count(name, arguments, 3, 3);
@@ -344,51 +465,73 @@ BoundExpression bind_function(std::string_view name, std::vector<BoundExpression
     }
     if (is("DB_NAME") || is("DB_ID")) {
         check_count(name, arguments, 0, 1);
-        return bind_database_function(is("DB_ID"), std::move(arguments), server);
+        return bind_database_function(is("DB_ID"), std::move(arguments));
     }
+    if (is("OBJECT_ID")) {
+        check_count(name, arguments, 1, 2);
+        return object_number(std::move(arguments));
+    }
+    if (is("SCHEMA_ID")) {
+        check_count(name, arguments, 0, 1);
+        return schema_number(std::move(arguments));
+    }
+    if (is("IS_SRVROLEMEMBER")) {
+        check_count(name, arguments, 1, 2);
+        return role_membership(std::move(arguments));
+    }
+    if (is("HAS_DBACCESS")) {
+        check_count(name, arguments, 1, 1);
+        return database_access(std::move(arguments));
+    }
+    if (is("ERROR_NUMBER") || is("ERROR_MESSAGE")) return bind_error_function(is("ERROR_NUMBER"));
     throw SqlError(195, 15, fmt::format("'{}' is not a recognized built-in function name.", name));
 }
 
-BoundExpression bind_variable(std::string_view name, const ServerView& server) {
+BoundExpression bind_variable(std::string_view name, const ServerView&) {
     const auto is = [&](std::string_view known) { return same_text(known, name); };
-    const auto property = [&](std::string_view key) {
+    const auto text_of = [](const ServerView& server, std::string_view key) {
         const auto found = server.property(key);
         return found ? to_text(found->value) : std::string();
     };
-    if (is("@@SPID")) return constant({SqlType::smallint}, Cell{std::int64_t{server.client().spid}});
+    static const auto property_text = text_of;
+    if (is("@@SPID"))
+        return of_server({SqlType::smallint}, [](const ServerView& server) { return Cell{std::int64_t{server.client().spid}}; });
     if (is("@@VERSION"))
-        return constant({SqlType::nvarchar, 300}, Cell{fmt::format("Microsoft SQL Server (simulated) - {} (X64) {}",
-                                                                   property("ProductVersion"), property("Edition"))});
-    if (is("@@SERVERNAME")) return text_constant(property("ServerName"));
-    if (is("@@TRANCOUNT") || is("@@ERROR") || is("@@ROWCOUNT") || is("@@NESTLEVEL"))
-        return constant(int_type, Cell{std::int64_t{0}});
+        return of_server({SqlType::nvarchar, 300}, [](const ServerView& server) {
+            return Cell{fmt::format("Microsoft SQL Server (simulated) - {} (X64) {}",
+                                    property_text(server, "ProductVersion"), property_text(server, "Edition"))};
+        });
+    if (is("@@SERVERNAME"))
+        return of_server(name_type, [](const ServerView& server) { return Cell{property_text(server, "ServerName")}; });
+    if (is("@@SERVICENAME"))
+        return of_server(name_type, [](const ServerView& server) {
+            const std::string instance = property_text(server, "InstanceName");
+            return Cell{instance.empty() ? "MSSQLSERVER" : instance};
+        });
+    if (is("@@ROWCOUNT") || is("@@ERROR")) return bind_statement_variable(is("@@ERROR"));
+    if (is("@@TRANCOUNT") || is("@@NESTLEVEL")) return constant(int_type, Cell{std::int64_t{0}});
     if (is("@@LANGUAGE")) return text_constant("us_english");
     if (is("@@MAX_PRECISION")) return constant({SqlType::tinyint}, Cell{std::int64_t{38}});
+    if (is("@@LOCK_TIMEOUT")) return constant(int_type, Cell{std::int64_t{-1}});
     throw SqlError(137, 15, fmt::format("Must declare the scalar variable \"{}\".", name));
 }
 
-bool is_aggregate(std::string_view name) noexcept {
-    static constexpr std::array<std::string_view, 6> names{"SUM", "COUNT", "MIN", "MAX", "AVG", "COUNT_BIG"};
-    return std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same_text(known, name); });
-}
-
-BoundExpression bind_aggregate(std::string_view name, std::vector<BoundExpression> arguments) {
-    const bool wide_count = same_text(name, "COUNT_BIG");
-    const bool counts = wide_count || same_text(name, "COUNT");
-    if (arguments.empty() && counts)
-        return {wide_count ? ColumnType{SqlType::bigint} : int_type,
-                [](const Frame& frame) { return Cell{static_cast<std::int64_t>(frame.group->size())}; }, true};
-    check_count(name, arguments, 1, 1);
-    ColumnType type = arguments.front().type;
-    if (counts) type = {wide_count ? SqlType::bigint : SqlType::integer};
-    if (same_text(name, "SUM") && is_integer(type.type) && type.type != SqlType::bigint) type = int_type;
-    type.nullable = true;
-    const std::string known(counts ? "COUNT" : name);
-    return {type,
-            [known, argument = std::move(arguments.front())](const Frame& frame) {
-                return aggregate(known, argument, frame);
-            },
-            true};
+Cell convert_styled(const Cell& value, const ColumnType& from, const ColumnType& to, int style) {
+    if (is_null(value) || style == 0) return convert(value, to);
+    if (from.type == SqlType::varbinary && is_text(to.type)) {
+        const std::string hex = to_text(value);
+        return convert(Cell{style == 2 ? hex.substr(2) : hex}, to);
+    }
+    if (is_time(from.type) && is_text(to.type)) {
+        std::string text = to_text(value);
+        constexpr std::size_t date_length = 10;
+        constexpr std::size_t second_length = 19;
+        if (style == 112) return convert(Cell{replace_all({Cell{text.substr(0, date_length)}, Cell{"-"}, Cell{""}})}, to);
+        if (style == 120) text.resize(std::min(text.size(), second_length));
+        if (style != 126 && style != 127) std::replace(text.begin(), text.end(), 'T', ' ');
+        return convert(Cell{text}, to);
+    }
+    return convert(value, to);
 }
 
 }  // namespace tds_server

@@ -9,13 +9,11 @@
 
 namespace tds_server {
 
-// Both throw SqlError for names they do not know. The server must outlive what is returned.
+// Both throw SqlError for names they do not know.
 BoundExpression bind_function(std::string_view name, std::vector<BoundExpression> arguments, const ServerView& server);
 BoundExpression bind_variable(std::string_view name, const ServerView& server);
 
-// Whether the name is SUM, COUNT, MIN, MAX, AVG.
-bool is_aggregate(std::string_view name) noexcept;
-// COUNT(*) has no argument.
-BoundExpression bind_aggregate(std::string_view name, std::vector<BoundExpression> arguments);
+// CONVERT with a style: binary as hex digits (1, 2), times as texts (112, 120, 121, 126).
+Cell convert_styled(const Cell& value, const ColumnType& from, const ColumnType& to, int style);
 
 }  // namespace tds_server

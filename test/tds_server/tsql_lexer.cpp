@@ -35,9 +35,13 @@ class Lexer {
 
     std::vector<Token> run() {
         std::vector<Token> tokens;
-        for (skip_blanks(); at_ < sql_.size(); skip_blanks())
+        for (skip_blanks(); at_ < sql_.size(); skip_blanks()) {
+            const std::size_t position = at_;
             tokens.push_back(next());
+            tokens.back().position = position;
+        }
         tokens.push_back({});
+        tokens.back().position = sql_.size();
         return tokens;
     }
 
@@ -51,28 +55,37 @@ class Lexer {
             } else if (peek() == '-' && peek(1) == '-') {
                 at_ = std::min(sql_.find('\n', at_), sql_.size());
             } else if (peek() == '/' && peek(1) == '*') {
-                const std::size_t end = sql_.find("*/", at_ + 2);
-                if (end == std::string_view::npos) throw SqlError(113, 15, "Missing end comment mark '*/'.");
-                at_ = end + 2;
+                skip_comment();
             } else {
                 return;
             }
         }
     }
 
+    // Comments nest.
+    void skip_comment() {
+        int open = 0;
+        do {
+            if (at_ + 1 >= sql_.size()) throw SqlError(113, 15, "Missing end comment mark '*/'.");
+            const std::string_view two = sql_.substr(at_, 2);
+            open += two == "/*" ? 1 : two == "*/" ? -1 : 0;
+            at_ += two == "/*" || two == "*/" ? 2 : 1;
+        } while (open > 0);
+    }
+
     Token next() {
         const char c = peek();
         if ((c == 'N' || c == 'n') && peek(1) == '\'') {
             ++at_;
-            return {TokenKind::text, quoted('\''), true};
+            return {TokenKind::text, quoted('\''), true, 0};
         }
-        if (c == '\'') return {TokenKind::text, quoted('\''), false};
-        if (c == '[') return {TokenKind::name, quoted(']'), false};
-        if (c == '"') return {TokenKind::name, quoted('"'), false};
+        if (c == '\'') return {TokenKind::text, quoted('\''), false, 0};
+        if (c == '[') return {TokenKind::name, quoted(']'), false, 0};
+        if (c == '"') return {TokenKind::name, quoted('"'), false, 0};
         if (c == '0' && (peek(1) == 'x' || peek(1) == 'X')) return binary();
         if (is_digit(c) || (c == '.' && is_digit(peek(1)))) return number();
-        if (c == '@') return {TokenKind::variable, take_word(), false};
-        if (is_letter(c)) return {TokenKind::word, take_word(), false};
+        if (c == '@') return {TokenKind::variable, take_word(), false, 0};
+        if (is_letter(c)) return {TokenKind::word, take_word(), false, 0};
         return symbol();
     }
 
@@ -103,7 +116,7 @@ class Lexer {
 
     Token binary() {
         const std::string word = take_word();
-        return {TokenKind::binary, word, false};
+        return {TokenKind::binary, word, false, 0};
     }
 
     Token number() {
@@ -122,7 +135,7 @@ class Lexer {
             at_ += sign ? 2 : 1;
             digits();
         }
-        return {TokenKind::number, std::string(sql_.substr(start, at_ - start)), false};
+        return {TokenKind::number, std::string(sql_.substr(start, at_ - start)), false, 0};
     }
 
     Token symbol() {
@@ -130,7 +143,7 @@ class Lexer {
         const std::string_view two = sql_.substr(at_, 2);
         const std::size_t size = std::find(pairs.begin(), pairs.end(), two) != pairs.end() ? 2 : 1;
         at_ += size;
-        return {TokenKind::symbol, std::string(two.substr(0, size)), false};
+        return {TokenKind::symbol, std::string(two.substr(0, size)), false, 0};
     }
 
     std::string_view sql_;

@@ -1,6 +1,7 @@
 // Cuts T-SQL into tokens.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,7 +22,8 @@ enum class TokenKind {
 struct Token {
     TokenKind kind = TokenKind::end;
     std::string text;
-    bool national = false;  // N'...'
+    bool national = false;     // N'...'
+    std::size_t position = 0;  // of its first character in the text
 };
 
 // The last token is of kind end. Throws SqlError 105 for a quote that is not closed.

@@ -25,6 +25,8 @@ const usual = simulator("SIM_USUAL");
 const plain = simulator("SIM_PLAIN");
 const strict = simulator("SIM_STRICT");
 const wrong = simulator("SIM_WRONG");
+const tds8 = simulator("SIM_TDS8");
+const kinds = simulator("SIM_KINDS");
 
 function configuration({ port, password = "vitals", ...options }) {
   return {
@@ -192,5 +194,28 @@ await checkRequests();
 await checkPrepared();
 await checkLogins();
 await checkPacketSizes();
+{
+  const connection = await connect({
+    port: tds8.port, encrypt: "strict", trustServerCertificate: false, cryptoCredentialsDetails: { ca: tds8.ca },
+  });
+  const result = await run(connection, "execSqlBatch", "SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID");
+  equal(result.sets[0]?.rows, [["TRUE"]], "TDS 8: TLS comes first");
+  connection.close();
+  ok(await connectError({ port: tds8.port, encrypt: true }), "a server of TDS 8 has nothing for older clients");
+}
+
+{
+  const settings = configuration({ port: kinds.port });
+  settings.authentication = { type: "ntlm", options: { domain: "CORP", userName: "vitals", password: "vitals" } };
+  const connection = new Connection(settings);
+  const error = await new Promise((resolve) => connection.connect((failure) => resolve(failure ?? null)));
+  equal(error?.message ?? null, null, "NTLM");
+  if (!error) {
+    const result = await run(connection, "execSqlBatch", "SELECT SUSER_SNAME() AS name");
+    equal(result.sets[0]?.rows, [["CORP\\vitals"]], "NTLM has its name");
+    connection.close();
+  }
+}
+
 console.log(`1..${count}`);
 process.exit(failed ? 1 : 0);

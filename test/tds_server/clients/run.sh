@@ -25,6 +25,7 @@ start() {
     IFS= read -r line <"$work/$prefix.ready"
     export "${prefix}_PORTS=$(sed -E 's/.*"ports":\[([0-9,]+)\].*/\1/' <<<"$line")"
     export "${prefix}_CONTROL=$(sed -E 's/.*"control_port":([0-9]+).*/\1/' <<<"$line")"
+    export "${prefix}_BROWSER=$(sed -E 's/.*"browser_port":([0-9]+|null).*/\1/' <<<"$line")"
     export "${prefix}_CA=$work/$prefix.pem"
 }
 
@@ -32,6 +33,9 @@ start SIM_USUAL --servers 2
 start SIM_PLAIN --tls off
 start SIM_STRICT --tls require
 start SIM_WRONG --tls require --certificate wrong-name
+start SIM_KINDS --servers 3 --instances PAYROLL,CRM --browser-port 0 --domain CORP
+start SIM_TDS8 --tls strict
+if [ -s /proc/net/if_inet6 ]; then start SIM_V6 --bind ::1; fi
 # Nobody calls these: they show what idle servers cost.
 start SIM_IDLE --servers 1000
 idle_pid=${pids[-1]}
@@ -84,6 +88,7 @@ check() {
 export PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
 check pymssql /usr/bin/python3 "$here/check_pymssql.py"
 check pytds /usr/bin/python3 "$here/check_pytds.py"
+check kinds /usr/bin/python3 "$here/check_kinds.py"
 check faults /usr/bin/python3 "$here/check_faults.py"
 if [ -d "$here/node_modules/tedious" ]; then
     check tedious node "$here/check_tedious.mjs"

@@ -14,6 +14,8 @@ class Simulator:
         self.port = self.ports[0]
         self.control_port = int(os.environ[prefix + "_CONTROL"])
         self.ca = os.environ[prefix + "_CA"]
+        browser = os.environ[prefix + "_BROWSER"]
+        self.browser_port = int(browser) if browser.isdigit() else None
 
     def control(self, **request):
         request.setdefault("server", 0)
@@ -43,3 +45,13 @@ def strict():
 def wrong_name():
     """Requires encryption, with a certificate for another name."""
     return Simulator("SIM_WRONG")
+
+
+def kinds():
+    """Three servers of which two are named instances, and a Browser."""
+    return Simulator("SIM_KINDS")
+
+
+def v6():
+    """Listens on ::1; None on a host without IPv6."""
+    return Simulator("SIM_V6") if "SIM_V6_PORTS" in os.environ else None

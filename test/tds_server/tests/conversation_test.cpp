@@ -16,10 +16,14 @@ namespace {
 // Remembers what it was asked.
 class RecordingEngine : public Engine {
   public:
-    Reply execute(std::string_view sql, const ClientContext& client) override {
+    Reply execute(std::string_view sql, ClientContext& client) override {
         asked.emplace_back(sql);
         last_client = client;
         return {};
+    }
+    std::optional<ServerMessage> refusal(const ClientContext& client) override {
+        if (client.database != "nope") return std::nullopt;
+        return ServerMessage{911, 16, 1, "Database 'nope' does not exist."};
     }
 
     std::vector<std::string> asked;
@@ -78,10 +82,10 @@ TEST_F(ConversationTest, AWrongPasswordOrLoginIsRefused) {
     message.password = "vital";
     EXPECT_TRUE(has_message(log_in(message).tokens, "Login failed for user 'vitals'."));
     message = {};
-    message.user = "sa";
+    message.user = "root";
     const auto reply = log_in(message);
     EXPECT_FALSE(reply.accepted);
-    EXPECT_TRUE(has_message(reply.tokens, "Login failed for user 'sa'."));
+    EXPECT_TRUE(has_message(reply.tokens, "Login failed for user 'root'."));
 }
 
 TEST_F(ConversationTest, ALoginFailsWithTheErrorThatIsAskedFor) {

@@ -39,7 +39,8 @@ class Simulation {
     FixtureEngine& engine() { return *engine_; }
 
     Cell value(const std::string& sql) {
-        const Reply reply = engine_->execute(sql, {});
+        ClientContext client;
+        const Reply reply = engine_->execute(sql, client);
         return std::get<ResultSet>(reply.at(0)).rows.at(0).at(0);
     }
     std::int64_t integer(const std::string& sql) { return std::get<std::int64_t>(value(sql)); }
