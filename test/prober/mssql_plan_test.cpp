@@ -50,13 +50,13 @@ TEST(MssqlPlan, Procedures) {
 }
 
 TEST(MssqlPlan, SourcesOfWhatIsWanted) {
-    const Definitions definitions = definitions_of({R"({"name":"c","builtin":true,"layout":"rows",
+    const Definitions definitions = definitions_of({R"j({"name":"c","builtin":true,"layout":"rows",
         "variants":[{"sql":"SELECT {{sources}} IN ({{sources}})"}],"metrics":[
-        {"name":"a","source":"O\\It's"}, {"name":"b","kind":"ratio","source":"O\\Hit","base":"O\\Hit base"}]})"});
+        {"name":"a","source":"O\\It's"}, {"name":"b","kind":"ratio","source":"O\\Hit","base":"O\\Hit base"}]})j"});
     EXPECT_EQ(plan_of(definitions, {16, 3, false, {"b"}})->groups()[0].statement,
               "SELECT N'Hit', N'Hit base' IN (N'Hit', N'Hit base')");
-EXPECT_EQ(plan_of(definitions, {16, 3, false, {"a"}})->groups()[0].statement, "SELECT N'It''s' IN (N'It''s')");
-EXPECT_TRUE(plan_of(definitions, {16, 3, false, {"x"}})->groups().empty());
+    EXPECT_EQ(plan_of(definitions, {16, 3, false, {"a"}})->groups()[0].statement, "SELECT N'It''s' IN (N'It''s')");
+    EXPECT_TRUE(plan_of(definitions, {16, 3, false, {"x"}})->groups().empty());
 }
 
 TEST(MssqlPlan, CpuIsWantedByItsName) {

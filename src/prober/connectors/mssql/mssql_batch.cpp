@@ -93,8 +93,11 @@ std::string group_statement(const GroupPlan& plan, std::string_view sql) {
     std::string text = with_sources(plan, sql);
     if (group.builtin) return text;
     // What is set within lasts as long as it runs. One row more tells that there are more.
-    return fmt::format("EXEC sys.sp_executesql {}",
-                       quoted(fmt::format("SET ROWCOUNT {};\n{}", group.row_limit + 1, text)));
+    return guarded_statement(fmt::format("SET ROWCOUNT {};\n{}", group.row_limit + 1, text));
+}
+
+std::string guarded_statement(std::string_view sql) {
+    return fmt::format("EXEC sys.sp_executesql {}", quoted(sql));
 }
 
 std::string marker_statement(std::string_view name) {

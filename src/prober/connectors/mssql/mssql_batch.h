@@ -32,6 +32,9 @@ std::string procedure_call(std::string_view name);
 // the batch, and gives no more rows than it may.
 std::string group_statement(const GroupPlan& plan, std::string_view sql);
 
+// The statement in a batch within the batch: it can only break itself.
+std::string guarded_statement(std::string_view sql);
+
 // Stands before each statement of a batch, so that result sets and errors find their group.
 std::string marker_statement(std::string_view name);
 constexpr std::string_view marker_column = "vitals_group";

@@ -64,7 +64,7 @@ class Poll {
         std::string_view name;
         std::string_view permission;
         const PlannedGroup* group = nullptr;  // nullptr: read by the connector itself
-        std::string own_statement;
+        std::string own_statement;            // empty: as planned
         MssqlAnswer answer;
         std::size_t rows = 0;
     };
@@ -114,6 +114,7 @@ class Poll {
         auto plan = shared_.plans.plan_for(std::move(kind), kept_.plan);
         if (plan != kept_.plan) {
             kept_.plan = std::move(plan);
+            kept_.batch_stoppers.clear();
             drop_foreign_samples();
         }
         if (items_.empty()) items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0});
@@ -124,7 +125,10 @@ class Poll {
         first_group_ = items_.size();
         for (const PlannedGroup& planned : kept_.plan->groups()) {
             const core::MetricGroup& group = planned.plan.group();
-            if (is_due(group.name)) items_.push_back({group.name, group.permission, &planned, "", {}, 0});
+            if (!is_due(group.name)) continue;
+            std::string guarded;
+            if (kept_.batch_stoppers.contains(group.name)) guarded = guarded_statement(planned.statement);
+            items_.push_back({group.name, group.permission, &planned, std::move(guarded), {}, 0});
         }
     }
 
@@ -238,6 +242,7 @@ class Poll {
         Answers answers = reader.ask(questions);
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             if (numbers[i] == 0 && answers[i].set) moment_ = {asked, std::chrono::system_clock::now()};
+            if (answers[i].stops_batch) kept_.batch_stoppers.emplace(items_[numbers[i]].name);
             items_[numbers[i]].answer = std::move(answers[i]);
         }
         if (const auto broke_at = reader.broke_at()) return numbers[*broke_at];
@@ -245,9 +250,10 @@ class Poll {
     }
 
     static MssqlQuestion question_of(const Item& item) {
-        if (item.group == nullptr) return {item.name, item.own_statement};
+        if (item.group == nullptr) return {.name = item.name, .statement = item.own_statement, .own = true};
         const core::MetricGroup& group = item.group->plan.group();
-        return {item.name, item.group->statement, group.row_limit, group.timeout};
+        const std::string& statement = item.own_statement.empty() ? item.group->statement : item.own_statement;
+        return {item.name, statement, false, group.row_limit, group.timeout};
     }
 
     // --- what became of it ---

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/wire.h"
@@ -26,6 +27,7 @@ struct MssqlKept {
     MssqlRefusals refusals;
     std::optional<MssqlProcess> process;
     bool ask_cpu_history = false;
+    std::set<std::string, std::less<>> batch_stoppers;  // groups that run in a batch of their own within the batch
     std::map<std::string, GroupSample, std::less<>> samples;  // by group
 };
 

@@ -102,10 +102,12 @@ void MssqlReader::ask_in_halves(const Numbers& numbers) {
     if (!connection_.good()) return;
     if (!answered) {
         const core::Failure alone = stray_failure();
+        const bool own = (*questions_)[first].own;
         settle(first, alone);
         alone_[first] = true;
-        // Where one alone fails in the same way, so do the others.
-        if (alone.number == failure.number || !may_be_one_statement(failure.error_class)) {
+        answers_[first].stops_batch = !own;
+        // Where what cannot be wrong fails in the same way, so does everything.
+        if ((own && alone.number == failure.number) || !may_be_one_statement(failure.error_class)) {
             for (const std::size_t number : numbers) {
                 settle(number, failure);
                 alone_[number] = true;

@@ -19,6 +19,7 @@ namespace vitals::prober {
 struct MssqlQuestion {
     std::string_view name;  // of a group
     std::string_view statement;
+    bool own = false;  // of the connector itself: known to work everywhere
     std::size_t row_limit = max_batch_rows;
     std::chrono::milliseconds timeout{0};  // 0: until the deadline
 };
@@ -29,6 +30,7 @@ struct MssqlAnswer {
     std::optional<core::Failure> failure;  // unless ok
     std::optional<ResultSet> set;          // if ok
     double duration_ms = 0;
+    bool stops_batch = false;  // with this statement in it nothing of a batch is answered
 };
 
 // What a conversation has cost.
