@@ -86,16 +86,15 @@ BEGIN
     END IF;
     kind := vitals.check_server(coalesce(name, before.name), coalesce(place.host, before.host), port, before.connector, false,
                                 place.options);
-    IF before.has_password AND password IS NULL AND lower(place.host) <> lower(before.host) THEN
+    PERFORM vitals.update_server(before.id, name, place.host, vitals.port_of_server(port, kind, place.options), place.options);
+    IF password IS NOT NULL THEN
+        PERFORM vitals.set_credential(before.id::text, before.username, password);
+    ELSIF before.has_password AND lower(place.host) <> lower(before.host) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'password is needed for another host',
             DETAIL = format('The stored one was given for %s, and is sent nowhere else.', before.host),
             HINT = 'Give password => …, or remove the stored one first: vitals.set_credential(server, username, NULL).';
-    END IF;
-    PERFORM vitals.update_server(before.id, name, place.host, vitals.port_of_server(port, kind, place.options), place.options);
-    IF password IS NOT NULL THEN
-        PERFORM vitals.set_credential(before.id::text, before.username, password);
     END IF;
     RETURN before.id;
 END

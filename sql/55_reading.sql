@@ -88,6 +88,33 @@ $$;
 COMMENT ON FUNCTION vitals.check_buckets(timestamptz, timestamptz, interval) IS
 'The width of the buckets in seconds, as an interval. Error: 22023 since is not before until, or the width is none that a range can be divided by, or makes more than 10000 buckets.';
 
+CREATE FUNCTION vitals.metric_changes_in(
+    tenant vitals.tenants, server text, metric text, since timestamptz, until timestamptz
+) RETURNS TABLE (changed_at timestamptz, instance text, old_value numeric, new_value numeric)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT r.collected_at, r.instance, r.before, r.value
+    FROM (SELECT m.collected_at, m.instance, m.value,
+                 lag(m.value) OVER (PARTITION BY m.instance ORDER BY m.collected_at) AS before
+          FROM vitals.metric_range_in(tenant, server, metric, since, until) AS m) AS r
+    WHERE r.before <> r.value
+    ORDER BY r.collected_at, r.instance;
+END
+$$;
+COMMENT ON FUNCTION vitals.metric_changes_in(vitals.tenants, text, text, timestamptz, timestamptz) IS
+'vitals.metric_changes as the tenant''s role.';
+
+CREATE FUNCTION vitals.metric_changes(server text, metric text, since timestamptz, until timestamptz DEFAULT now())
+RETURNS TABLE (changed_at timestamptz, instance text, old_value numeric, new_value numeric)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.metric_changes(text, text, timestamptz, timestamptz) IS
+'When a metric of a server (name or id) was not what it was in the collection before, from since up to, but not, until: for settings and states, such as configuration_value. Errors: 22023 bad range, PT404 server or metric not found.';
+
 CREATE FUNCTION vitals.metric_buckets_in(
     tenant vitals.tenants, metric text, since timestamptz, until timestamptz, width interval, only_server text
 ) RETURNS TABLE (

@@ -59,18 +59,24 @@ BEGIN
                   CASE WHEN s.enabled THEN s.consecutive_failures END)) AS f (name, help, value)
          ), named AS MATERIALIZED (
              SELECT t.*, vitals.prometheus_name(t.name, t.unit) AS short_name FROM %1$I.metric_types AS t
+         ), pace (name, every) AS (
+             SELECT c.name, g.every FROM vitals.metric_catalogue AS c JOIN vitals.metric_group_catalogue AS g ON g.name = c.metric_group
+             UNION ALL
+             SELECT d ->> 'name', (g.definition ->> 'every')::integer
+             FROM %1$I.metric_groups AS g, jsonb_array_elements(g.definition -> 'metrics') AS d
          ), metric AS MATERIALIZED (
              -- Two metrics of a tenant's own may come to have one name, or that of one of the figures above.
              SELECT n.id, coalesce(nullif(n.description, ''), n.name) AS description,
                     CASE n.unit WHEN '%%' THEN 100 WHEN 'ms' THEN 1000 ELSE 1 END AS divisor,
                     CASE WHEN count(*) OVER (PARTITION BY n.short_name) > 1
                              OR n.short_name IN (SELECT o.name FROM own AS o)
-                         THEN 'vitals_metric_' || n.name ELSE n.short_name END AS name
+                         THEN 'vitals_metric_' || n.name ELSE n.short_name END AS name,
+                    coalesce((SELECT max(p.every) FROM pace AS p WHERE p.name = n.name), 1) AS every
              FROM named AS n
          ), sample AS (
              SELECT o.name, o.help, o.server_id, o.labels, o.value FROM own AS o WHERE o.value IS NOT NULL
              UNION ALL
-             -- A value is left out when it was missed twice: Prometheus shows a gap then, as it should.
+             -- A value is left out when it was missed twice, in the cycles that it is due in: Prometheus shows a gap then, as it should.
              SELECT m.name, m.description, s.server_id,
                     concat(s.labels, CASE WHEN l.instance <> '' THEN ',item=' || vitals.prometheus_label(l.instance) END),
                     l.value / m.divisor
@@ -78,7 +84,7 @@ BEGIN
              JOIN server AS s ON s.server_id = l.server_id
              JOIN metric AS m ON m.id = l.metric_type_id
              WHERE s.enabled AND l.value IS NOT NULL
-                 AND l.collected_at >= clock_timestamp() - (2.5 * s.interval_seconds) * interval '1 second'
+                 AND l.collected_at >= clock_timestamp() - (2.5 * s.interval_seconds * m.every) * interval '1 second'
          ), line AS (
              SELECT DISTINCT ON (s.name, s.labels) s.name, s.help, s.labels, trim_scale(s.value) AS value
              FROM sample AS s ORDER BY s.name, s.labels

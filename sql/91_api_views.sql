@@ -120,7 +120,7 @@ The metrics that the tenant can collect, by name.';
 COMMENT ON COLUMN vitals_api.metric_types.metric IS 'Name of the metric, for example cpu_percent.';
 COMMENT ON COLUMN vitals_api.metric_types.unit IS 'Unit of its values, for example %, 1/s, B or ms.';
 COMMENT ON COLUMN vitals_api.metric_types.kind IS
-'gauge: a reading; rate: change per second over the server''s own clock; delta: change since the sample before.';
+'gauge: a reading; rate: change per second over the server''s own clock; delta: change since the sample before; ratio: 100 times a reading over another one; average: change of a counter over change of another one.';
 COMMENT ON COLUMN vitals_api.metric_types.scale IS 'Digits after the decimal point that are stored: 0 to 9.';
 COMMENT ON COLUMN vitals_api.metric_types.description IS 'What it measures.';
 

@@ -188,9 +188,10 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM vitals.check_keys(config, '{"name": "string", "host": "string", "port": "whole number", "options": "object"}');
+    PERFORM vitals.check_keys(config, '{"name": "string", "host": "string", "port": "whole number", "options": "object",
+                                          "password": "string"}');
     PERFORM vitals.alter_server(server_id::text, config ->> 'name', config ->> 'host', (config -> 'port')::integer,
-                                config -> 'options');
+                                config -> 'options', config ->> 'password');
     RETURN vitals_api.server(server_id);
 END
 $$;
@@ -198,7 +199,7 @@ COMMENT ON FUNCTION vitals_api.alter_server(jsonb, uuid) IS
 'Change how a server is reached
 Changes what is given and returns the row of servers. Polls at once where the connection changed.
 
-config: an object of name, host, port (1 to 65535), options (replaces all options); what is left out stays. server_id: id of the server. Errors: 400 bad or unknown key, 403 may only read, 404 no such server, 409 name exists.';
+config: an object of name, host, port (1 to 65535), options (replaces all options), password (needed with another host where one is stored); what is left out stays. server_id: id of the server. Errors: 400 bad or unknown key, 403 may only read, 404 no such server, 409 name exists.';
 
 CREATE FUNCTION vitals_api.remove_server(server_id uuid, config jsonb DEFAULT '{}') RETURNS vitals_api.servers
 LANGUAGE plpgsql

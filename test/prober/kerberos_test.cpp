@@ -58,8 +58,8 @@ class Realm {
         write("krb5.conf",
               "[libdefaults]\n default_realm = VITALS.TEST\n dns_lookup_kdc = false\n dns_lookup_realm = false\n"
               " dns_canonicalize_hostname = false\n rdns = false\n udp_preference_limit = 1465\n"
-              "[realms]\n VITALS.TEST = { kdc = 127.0.0.1:" +
-                  std::to_string(port_) + " }\n");
+              "[realms]\n VITALS.TEST = {\n  kdc = 127.0.0.1:" +
+                  std::to_string(port_) + "\n }\n");
         write("kdc.conf",
               "[kdcdefaults]\n kdc_listen = 127.0.0.1:" + std::to_string(port_) + "\n kdc_tcp_listen = 127.0.0.1:" +
                   std::to_string(port_) + "\n[realms]\n VITALS.TEST = {\n database_name = " + directory_.file("db") +

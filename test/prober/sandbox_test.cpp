@@ -107,7 +107,7 @@ TEST_F(LandlockTest, FilesOfTheMachineCannotBeRead) {
 }
 
 TEST_F(LandlockTest, OtherProcessesStayClosedWhereThisMachineIsRead) {
-    const SandboxSettings local{.allow_local = true, .ca_paths = {}};
+    const SandboxSettings local{.allow_local = true, .ca_paths = {}, .krb5_config = {}, .keytab = {}};
     EXPECT_EQ(attempt([] { return error_of_opening("/proc/meminfo", O_RDONLY); }, local), worked);
     EXPECT_EQ(attempt([] { return error_of_opening("/proc/meminfo", O_RDONLY); }), refused(EACCES));
     const std::string environment = "/proc/" + std::to_string(getpid()) + "/environ";
@@ -275,8 +275,9 @@ TEST_F(SandboxTest, NamesAreStillLookedUp) {
 
 TEST_F(SandboxTest, CertificatesAreStillRead) {
     const std::string file = secret;
-    const SandboxSettings one_file{.allow_local = false, .ca_paths = {file}};
-    const SandboxSettings whole_directory{.allow_local = false, .ca_paths = {directory, "/no/such/directory"}};
+    const SandboxSettings one_file{.allow_local = false, .ca_paths = {file}, .krb5_config = {}, .keytab = {}};
+    const SandboxSettings whole_directory{
+        .allow_local = false, .ca_paths = {directory, "/no/such/directory"}, .krb5_config = {}, .keytab = {}};
     EXPECT_EQ(attempt([&] { return error_of_opening(file, O_RDONLY); }, one_file), worked);
     EXPECT_EQ(attempt([&] { return error_of_opening(file, O_RDONLY); }, whole_directory), worked);
     if (!fs::exists("/etc/ssl/certs")) GTEST_SKIP() << "no CA certificates are installed";
@@ -312,7 +313,7 @@ TEST_F(LandlockTest, AReplacedFileOfNameLookupIsNoticed) {
     const Fd theirs(pair[1]);
     const pid_t child = fork();
     if (child == 0) {
-        enter_sandbox({.allow_local = false, .ca_paths = {file}});
+        enter_sandbox({.allow_local = false, .ca_paths = {file}, .krb5_config = {}, .keytab = {}});
         const FileWatch watch({file, "/no/such/file", "/etc/passwd"});
         char byte = watch.outdated() ? 'x' : '-';
         if (write(theirs.get(), &byte, 1) != 1 || read(theirs.get(), &byte, 1) != 1) _exit(2);

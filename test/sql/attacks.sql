@@ -118,6 +118,27 @@ RESET SESSION AUTHORIZATION;
 SELECT c.server FROM vitals.collection_status AS c;
 SELECT vitals.find_server('bait') IS NOT NULL AS found;
 
+-- ---- metric groups
+SET SESSION AUTHORIZATION tenant_mallory;
+TRUNCATE tenant_mallory.loot;
+ALTER TABLE tenant_mallory.metric_groups RENAME TO real_groups;
+CREATE VIEW tenant_mallory.metric_groups AS SELECT * FROM tenant_mallory.real_groups
+    UNION ALL SELECT 'trap', 'mssql', '{"metrics": []}', CASE WHEN tenant_mallory.attack('view of groups') THEN 'a trap' END;
+RESET SESSION AUTHORIZATION;
+SELECT g.name, g.description FROM vitals.metric_groups AS g WHERE g.origin = 'user';
+SELECT c.metrics_enabled FROM vitals.collection_config_put('bait', metrics_enabled => '{waits,trap}') AS c;
+SET SESSION AUTHORIZATION tenant_mallory;
+DROP VIEW tenant_mallory.metric_groups;
+ALTER TABLE tenant_mallory.real_groups RENAME TO metric_groups;
+CREATE TRIGGER attack BEFORE INSERT OR UPDATE OR DELETE ON tenant_mallory.metric_groups FOR EACH ROW EXECUTE FUNCTION tenant_mallory.attack_trigger();
+RESET SESSION AUTHORIZATION;
+SELECT vitals.add_metric_group('bait_group', 'SELECT 1 AS bait_metric', '["bait_metric"]');
+SELECT vitals.alter_metric_group('bait_group', every => 2);
+SELECT vitals.remove_metric_group('bait_group');
+SELECT current_user, current_setting('vitals.tenant') AS tenant, current_setting('search_path') AS search_path;
+SET SESSION AUTHORIZATION tenant_mallory;
+SELECT * FROM pg_temp.spoils();
+
 -- ---- endless: the caller can cancel it
 SET SESSION AUTHORIZATION tenant_mallory;
 CREATE OR REPLACE VIEW tenant_mallory.servers AS SELECT id, name::tenant_mallory.trap AS name, connector, host, port, options, credential_id

@@ -43,6 +43,32 @@ SELECT vitals.collection_config_put('sql01', metrics_enabled => '{wait}');
 SELECT vitals.collection_config_put('sql01', metrics_enabled => '{database_counter}');
 SELECT vitals.add_server('sql02', '192.0.2.1', metrics => '{agent_jobz}');
 
+-- What slow groups read is not outdated by the next cycle. No two metrics come to one name.
+SELECT vitals.prometheus_name(m.name, m.unit), array_agg(m.name) FROM vitals.metric_catalogue AS m GROUP BY 1 HAVING count(*) > 1;
+BEGIN;
+SELECT enabled FROM vitals.collection_config_put('sql01', interval_seconds => 60, enabled => true);
+INSERT INTO tenant_groups.metrics (server_id, metric_type_id, value, collected_at)
+SELECT s.id, t.id, 7, now() - interval '10 minutes' FROM tenant_groups.servers AS s, tenant_groups.metric_types AS t
+WHERE t.name IN ('databases_never_backed_up', 'databases_not_online', 'page_life_expectancy');
+SELECT regexp_replace(line, '\{.*\}', '') AS line FROM regexp_split_to_table(vitals.exposition(), E'\n') AS line
+WHERE line ~ '^vitals_(databases|page_life)';
+ROLLBACK;
+
+-- When a setting changed: not with its first value, nor where it stayed.
+BEGIN;
+INSERT INTO tenant_groups.metrics (server_id, metric_type_id, instance, value, collected_at)
+SELECT s.id, t.id, v.setting, v.value, now() - v.hours_ago * interval '1 hour'
+FROM tenant_groups.servers AS s, tenant_groups.metric_types AS t,
+    (VALUES ('max server memory (MB)', 5, 1000), ('max server memory (MB)', 4, 1000), ('max server memory (MB)', 3, 2000),
+            ('max server memory (MB)', 2, 2000), ('max server memory (MB)', 1, 1000), ('fill factor (%)', 3, 0), ('fill factor (%)', 2, 0)
+    ) AS v (setting, hours_ago, value)
+WHERE t.name = 'configuration_value';
+SELECT round(extract(epoch FROM now() - c.changed_at) / 3600) AS hours_ago, c.instance, c.old_value, c.new_value
+FROM vitals.metric_changes('sql01', 'configuration_value', now() - interval '1 day') AS c;
+SELECT count(*) FROM vitals.metric_changes('sql01', 'configuration_value', now() - interval '1 day', now() - interval '2 hours');
+ROLLBACK;
+SELECT * FROM vitals.metric_changes('sql01', 'no_such_metric', now() - interval '1 day');
+
 -- -- a tenant's own groups, by a user that may operate it
 SET ROLE regress_groups_user;
 SELECT vitals.add_metric_group('order_queue', 'SELECT COUNT(*) AS order_queue_length FROM Shop.dbo.Orders WHERE Done = 0;', '["order_queue_length"]');

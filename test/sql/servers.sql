@@ -50,7 +50,9 @@ SELECT vitals.add_server('bad', host => '');
 SELECT vitals.add_server('bad', host => 'with space');
 SELECT vitals.add_server('bad', host => 'sql01:1433');
 SELECT vitals.add_server('bad', host => 'sql01,1433');
-SELECT vitals.add_server('bad', host => 'sql01\instance');
+SELECT vitals.add_server('bad', host => 'sql01\');
+SELECT vitals.add_server('bad', host => 'sql01\a;b');
+SELECT vitals.add_server('bad', host => 'sql01\A', options => '{"instance": "B"}');
 SELECT vitals.add_server('bad', host => 'tcp:sql01');
 SELECT vitals.add_server('bad', host => E'a\n[b]');
 SELECT vitals.add_server('bad', host => 'größe');
@@ -73,6 +75,8 @@ SELECT vitals.add_server('bad', host => 'a', options => '{"password": "x"}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"encrypt": "yes"}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"encrypt": "strict"}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"encrypt": null}');
+SELECT vitals.add_server('bad', host => 'a', options => '{"auth": "windows"}');
+SELECT vitals.add_server('bad', host => 'a', options => '{"application_intent": "readonly"}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"encrypt": ["off"]}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"trust_server_certificate": 1}');
 SELECT vitals.add_server('bad', host => 'a', options => '{"packet_size": 511}');
@@ -155,7 +159,8 @@ RESET SESSION AUTHORIZATION;
 -- ---- changing a server: what is given, by the rules of add_server
 SET vitals.tenant = 's_one';
 SET SESSION AUTHORIZATION regress_servers_user;
-SELECT vitals.alter_server('full', host => 'sql07.corp.example') = vitals.find_server('full') AS its_id;
+SELECT vitals.alter_server('full', host => 'sql07.corp.example');
+SELECT vitals.alter_server('full', host => 'sql07.corp.example', password => 'pw') = vitals.find_server('full') AS its_id;
 SELECT s.host, s.port, s.username, s.options ->> 'encrypt' AS encrypt FROM pg_temp.shown('full') AS s;
 SELECT vitals.alter_server(vitals.find_server('full')::text, port => 1500, options => '{"encrypt": "off"}') IS NOT NULL AS by_id;
 SELECT s.host, s.port, s.username, s.options FROM pg_temp.shown('full') AS s;
@@ -214,6 +219,24 @@ SELECT vitals.remove_server('no password', keep_history => false) IS NOT NULL AS
 ROLLBACK;
 SELECT * FROM pg_temp.kept(:'other');
 SELECT vitals.add_server('plain', host => 'sql01.corp.example') IS NOT NULL AS name_is_free_again;
+RESET SESSION AUTHORIZATION;
+
+-- ---- named instances: an option, whose port is asked for unless one is given
+SET SESSION AUTHORIZATION regress_servers_user;
+SET vitals.tenant = 's_one';
+SELECT vitals.add_server('inst', host => 'sql01\SQLEXPRESS') IS NOT NULL AS added;
+CREATE VIEW pg_temp.inst AS SELECT s.host, s.port, s.options FROM tenant_s_one.servers AS s WHERE s.name = 'inst';
+TABLE pg_temp.inst;
+SELECT vitals.alter_server('inst', port => 14330) IS NOT NULL AS port_given;
+TABLE pg_temp.inst;
+SELECT vitals.alter_server('inst', host => 'sql02') IS NOT NULL AS same_instance;
+TABLE pg_temp.inst;
+SELECT vitals.alter_server('inst', host => 'sql02\OTHER') IS NOT NULL AS other_instance;
+TABLE pg_temp.inst;
+SELECT vitals.alter_server('inst', options => '{"application_intent": "ReadOnly"}') IS NOT NULL AS no_instance;
+TABLE pg_temp.inst;
+SELECT vitals.remove_server('inst') IS NOT NULL AS removed;
+DROP VIEW pg_temp.inst;
 RESET SESSION AUTHORIZATION;
 
 -- ---- the host of the database

@@ -39,6 +39,13 @@ SELECT vitals.retention_of('tenant_adm'), vitals.partition_width_of('tenant_adm'
 RESET SESSION AUTHORIZATION;
 SELECT vitals.alter_tenant('adm', retention_days => 9);
 SELECT retention_days, partition_width FROM tenant_adm.settings;
+-- Where its servers may be.
+SELECT vitals.alter_tenant('adm', allowed_targets => list)
+FROM unnest(ARRAY['10.0.0.0/8, !10.1.0.0/16:22', 'all']) AS list;
+SELECT t.allowed_targets FROM vitals.tenant_registry AS t WHERE t.name = 'adm';
+SELECT list, vitals.target_list_problem(list) AS problem
+FROM unnest(ARRAY['10.0.0.0/8', '[fd00::/8]:1433-1435 loopback', '10.0.0.1/8', '!all', '', 'sql01', '10.0.0.0/8:0']) AS list;
+SELECT vitals.alter_tenant('adm', allowed_targets => '10.0.0.1/8');
 
 -- ---- suspended and resumed
 SELECT vitals.suspend_tenant('adm');

@@ -13,7 +13,7 @@ use Test::More;
 
 my $limit = 10;
 
-my $servers = SimulatedServers->new(servers => 2);
+my $servers = SimulatedServers->new(servers => 2, replay => 'live');
 my $node = new_cluster('targets', conf => "log_statement = none\nvitals.ca_directory = '" . $servers->ca_directory . "'");
 $node->adjust_conf('postgresql.conf', 'vitals.allowed_targets', undef);
 $node->reload;
@@ -34,7 +34,8 @@ sub checks
     return sql(qq(SELECT $fields FROM vitals.test_connection('$server')));
 }
 sub status { return status_of($node, 'app', 'acme', $_[0]); }
-sub allow { $node->adjust_conf('postgresql.conf', 'vitals.allowed_targets', "'$_[0]'"); $node->reload; return; }
+# The last line counts.
+sub allow { $node->append_conf('postgresql.conf', "vitals.allowed_targets = '$_[0]'"); $node->reload; return; }
 
 my $ca = $servers->ca;
 my $port = $servers->port(0);

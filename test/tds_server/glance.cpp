@@ -43,15 +43,16 @@ Relation objects_table(std::string name, std::vector<Column> columns) {
 }
 
 // What CREATE SCHEMA and CREATE PROCEDURE have made, and the sample table.
-const std::array<Relation, 4>& made_relations() {
+const std::array<Relation, 5>& made_relations() {
     static const ColumnType kind{SqlType::character, 2};
     static const ColumnType description{SqlType::nvarchar, 60};
-    static const std::array<Relation, 4> relations{
+    static const std::array<Relation, 5> relations{
         objects_table("sys.schemas", {{"name", name_type}, {"schema_id", int_type}, {"principal_id", int_type}}),
         objects_table("sys.procedures", {{"name", name_type}, {"object_id", int_type}, {"schema_id", int_type},
                                          {"type", kind}, {"type_desc", description}}),
         objects_table("sys.objects", {{"name", name_type}, {"object_id", int_type}, {"schema_id", int_type},
                                       {"type", kind}, {"type_desc", description}}),
+        objects_table("sys.certificates", {{"name", name_type}, {"certificate_id", int_type}}),
         objects_table(std::string(all_types_table), all_types_columns())};
     return relations;
 }
@@ -189,6 +190,7 @@ void Glance::use(std::string_view database) const {
                        "different database.");
     if (const auto refusal = database_refusal(database)) throw SqlError(*refusal);
     client_.database = std::string(database);
+    session_key_.clear();
 }
 
 void Glance::deny(int number, const std::string& text) const {
@@ -254,6 +256,11 @@ std::vector<Row> Glance::object_rows(const Relation& relation) const {
     if (relation.name == "sys.schemas") {
         for (const std::string& schema : state_.procedures.schemas())
             rows.push_back({Cell{schema}, Cell{++id}, Cell{std::int64_t{1}}});
+        return rows;
+    }
+    if (relation.name == "sys.certificates") {
+        for (const std::string& name : state_.procedures.principals("CERTIFICATE", client_.database))
+            rows.push_back({Cell{name}, Cell{++id}});
         return rows;
     }
     for (const auto& stored : state_.procedures.procedures()) {
@@ -439,6 +446,11 @@ std::optional<int> Glance::schema_id(std::string_view name) const {
     return state_.procedures.schema_id(name, collation());
 }
 
+std::optional<int> Glance::principal_id(std::string_view object_class, std::string_view name) const {
+    dependence_->never = true;
+    return state_.procedures.principal_id(object_class, name, client_.database, collation());
+}
+
 const Procedure* Glance::procedure(const ObjectName& name) const {
     const auto* stored = state_.procedures.find(name, collation());
     if (stored == nullptr) return nullptr;
@@ -483,7 +495,7 @@ void Glance::drop(const DropProcedure& command) const {
 
 void Glance::administrate(const Administration& command) const {
     require_administrator(15247, "User does not have permission to perform this action.");
-    state_.procedures.administrate(command, collation());
+    state_.procedures.administrate(command, client_.database, collation());
 }
 
 void Glance::clear(const ClearStatistics& command) const {
@@ -492,12 +504,18 @@ void Glance::clear(const ClearStatistics& command) const {
 }
 
 std::string Glance::result_key(const PlanMemory& memory) const {
-    std::string key = fmt::format("{}|{}|{}", state_.moment_key, state_.content, all_rights_);
-    if (memory.of_server) key += "|" + state_.options.server_name;
-    if (memory.of_session)
-        key += fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", client_.spid, client_.login, client_.database, client_.app_name,
-                           client_.host_name, client_.encrypted, client_.auth_scheme, client_.client_address);
-    return key;
+    // Asked for every statement of every poll.
+    std::string key = state_.moment_key;
+    key += '|';
+    key += state_.content;
+    key += all_rights_ ? "|all" : "|own";
+    if (memory.of_server) key += '|' + state_.options.server_name;
+    if (!memory.of_session) return key;
+    if (session_key_.empty())
+        session_key_ = fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", client_.spid, client_.login, client_.database,
+                                   client_.app_name, client_.host_name, client_.encrypted, client_.auth_scheme,
+                                   client_.client_address);
+    return key + session_key_;
 }
 
 SharedResultPtr Glance::recall(const QueryPlan& plan) const {

@@ -29,6 +29,7 @@ class Glance : public ServerView {
     std::shared_ptr<Program> program(std::string_view sql) const override;
     std::optional<int> object_id(std::string_view name, std::string_view kind) const override;
     std::optional<int> schema_id(std::string_view name) const override;
+    std::optional<int> principal_id(std::string_view object_class, std::string_view name) const override;
     const Procedure* procedure(const ObjectName& name) const override;
     std::unique_ptr<ServerView> elevated() const override;
     std::optional<Reply> system_procedure(std::string_view name, const std::vector<Cell>& arguments) const override;
@@ -73,6 +74,7 @@ class Glance : public ServerView {
     std::shared_ptr<Dependence> dependence_;
     std::shared_ptr<std::chrono::milliseconds> delay_;
     mutable std::map<const Relation*, RowsPtr> read_;
+    mutable std::string session_key_;
 };
 
 }  // namespace tds_server

@@ -24,11 +24,17 @@ using tds_server::CommandLine;
 using tds_server::ControlPort;
 using tds_server::ServerFarm;
 
-void allow_many_sockets() {
+void allow_many_sockets(std::size_t servers) {
     rlimit limit{};
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
     limit.rlim_cur = limit.rlim_max;
     setrlimit(RLIMIT_NOFILE, &limit);
+    // One that listens and one that is connected for each, and some of the process's own.
+    constexpr rlim_t others = 64;
+    const rlim_t needed = 2 * servers + others;
+    if (limit.rlim_cur < needed)
+        fmt::print(stderr, "tds_server: {} servers need {} file descriptors, the limit is {}\n", servers, needed,
+                   limit.rlim_cur);
 }
 
 // Ends the process when its parent does: by signal, or by the end of stdin where a process between them survives.
@@ -67,7 +73,7 @@ void tell_ready(const CommandLine& command_line, ServerFarm& farm, const std::op
 }
 
 void run(const CommandLine& command_line) {
-    allow_many_sockets();
+    allow_many_sockets(command_line.servers);
     asio::io_context context(1);
     ServerFarm farm(context, command_line);
     std::optional<ControlPort> control;

@@ -6,6 +6,7 @@
 
 #include "tds_server/collation.h"
 #include "tds_server/sql_error.h"
+#include "tds_server/tsql_lexer.h"
 
 namespace tds_server {
 
@@ -96,8 +97,40 @@ void ProcedureStore::drop(const DropProcedure& command, const Collation& collati
     std::erase_if(procedures_, [id](const Stored& stored) { return stored.id == id; });
 }
 
-void ProcedureStore::administrate(const Administration& command, const Collation& collation) {
+std::optional<int> ProcedureStore::principal_id(std::string_view object_class, std::string_view name,
+                                                std::string_view database, const Collation& collation) const {
+    const auto found = std::find_if(principals_.begin(), principals_.end(), [&](const Principal& known) {
+        return same_text(known.object_class, object_class) && same_name(known.name, name, collation) &&
+               same_text(known.database, same_text(object_class, "LOGIN") ? "" : database);
+    });
+    return found != principals_.end() ? std::optional(found->id) : std::nullopt;
+}
+
+std::vector<std::string> ProcedureStore::principals(std::string_view object_class, std::string_view database) const {
+    std::vector<std::string> names;
+    for (const Principal& known : principals_) {
+        if (same_text(known.object_class, object_class) && same_text(known.database, database)) names.push_back(known.name);
+    }
+    return names;
+}
+
+void ProcedureStore::change_principal(const Administration& command, std::string_view database,
+                                      const Collation& collation) {
+    const std::string& name = command.object.parts.front();
+    const auto id = principal_id(command.object_class, name, database, collation);
+    if (command.kind == Administration::Kind::create) {
+        if (id) throw SqlError(15023, 16, fmt::format("User, group, or role '{}' already exists in the current database.", name));
+        const bool of_server = same_text(command.object_class, "LOGIN");
+        principals_.push_back({command.object_class, name, std::string(of_server ? "" : database), ++last_id_});
+        return;
+    }
+    if (!id) refuse_missing(command.object);
+    std::erase_if(principals_, [&](const Principal& known) { return known.id == *id; });
+}
+
+void ProcedureStore::administrate(const Administration& command, std::string_view database, const Collation& collation) {
     if (command.kind == Administration::Kind::other) return;
+    if (!command.object_class.empty()) return change_principal(command, database, collation);
     const bool grants = command.kind == Administration::Kind::grant_execute;
     if (Stored* stored = find_stored(command.object, collation)) {
         if (command.kind == Administration::Kind::sign) {

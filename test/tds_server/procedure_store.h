@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "tds_server/server_view.h"
 #include "tds_server/tsql_ast.h"
@@ -20,7 +21,12 @@ class ProcedureStore {
     void create(const CreateProcedure& command, const Collation& collation);
     void create(const CreateSchema& command, const Collation& collation);
     void drop(const DropProcedure& command, const Collation& collation);
-    void administrate(const Administration& command, const Collation& collation);
+    void administrate(const Administration& command, std::string_view database, const Collation& collation);
+
+    // Logins are the server's, users, roles and certificates a database's. Null: there is none.
+    std::optional<int> principal_id(std::string_view object_class, std::string_view name, std::string_view database,
+                                    const Collation& collation) const;
+    std::vector<std::string> principals(std::string_view object_class, std::string_view database) const;
 
     struct Stored {
         int id = 0;
@@ -38,11 +44,20 @@ class ProcedureStore {
     const std::deque<std::string>& schemas() const noexcept { return schemas_; }
 
   private:
+    struct Principal {
+        std::string object_class;
+        std::string name;
+        std::string database;  // empty: the server
+        int id = 0;
+    };
+    void change_principal(const Administration& command, std::string_view database, const Collation& collation);
+
     Stored* find_stored(const ObjectName& name, const Collation& collation);
 
     std::deque<std::string> schemas_{"dbo"};
     std::set<std::string> granted_schemas_;
     std::deque<Stored> procedures_;
+    std::vector<Principal> principals_;
     int last_id_ = 1000;
 };
 

@@ -63,6 +63,8 @@ class ServerView {
     virtual std::shared_ptr<Program> program(std::string_view sql) const = 0;
     virtual std::optional<int> object_id(std::string_view name, std::string_view kind) const = 0;
     virtual std::optional<int> schema_id(std::string_view name) const = 0;
+    // Of a LOGIN, USER, ROLE or CERTIFICATE.
+    virtual std::optional<int> principal_id(std::string_view object_class, std::string_view name) const = 0;
     // Null: there is none. Throws SqlError when the session may not execute it.
     virtual const Procedure* procedure(const ObjectName& name) const = 0;
     // The server as an elevated procedure sees it.

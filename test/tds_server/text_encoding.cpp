@@ -109,6 +109,11 @@ std::string utf16le_to_utf8(std::string_view bytes) {
     out.reserve(bytes.size() / 2);
     for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) {
         char32_t code = unit_at(bytes, i);
+        constexpr char32_t first_not_ascii = 0x80;
+        if (code < first_not_ascii) {
+            out.push_back(static_cast<char>(code));
+            continue;
+        }
         if (is_surrogate(code)) {
             const bool has_low = code < first_low_surrogate && i + 3 < bytes.size() &&
                                  unit_at(bytes, i + 2) >= first_low_surrogate && is_surrogate(unit_at(bytes, i + 2));

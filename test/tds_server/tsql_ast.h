@@ -241,10 +241,15 @@ struct DropProcedure {
 };
 // GRANT, DENY, CREATE LOGIN and others that only an administrator may do.
 struct Administration {
-    enum class Kind { grant_execute, deny_execute, sign, other };
+    enum class Kind { grant_execute, deny_execute, sign, create, drop, other };
     Kind kind = Kind::other;
-    ObjectName object;  // a procedure, or a schema alone
-    std::string to;     // the login or role
+    ObjectName object;         // a procedure, or a schema alone; or what is made or dropped
+    std::string object_class;  // LOGIN, USER, ROLE, CERTIFICATE
+    std::string to;            // the login or role
+};
+// SET ROWCOUNT n: results end after so many rows; 0: they do not.
+struct SetRowCount {
+    ExpressionPtr rows;
 };
 
 struct If {
@@ -261,7 +266,7 @@ struct TryCatch {
 };
 
 struct Statement {
-    std::variant<Accepted, Query, Execute, ExecuteText, Print, Use, RaiseError, Declare, Assign, Return, ClearStatistics,
+    std::variant<Accepted, SetRowCount, Query, Execute, ExecuteText, Print, Use, RaiseError, Declare, Assign, Return, ClearStatistics,
                  CreateSchema, CreateProcedure, DropProcedure, Administration, If, Block, TryCatch>
         node;
 };

@@ -129,13 +129,17 @@ class ScopeRun {
     }
 
     void run_node(const Accepted&) {}
+    void run_node(const SetRowCount& set) {
+        row_limit_ = static_cast<std::size_t>(std::max(0.0, to_double(value_of(*set.rows))));
+    }
     void run_node(const Query& query) {
         const QueryPlan& plan = program_->plan(query, server_, types_);
         if (!plan.branches.front().variables.empty()) {
             run_assignment(plan, {server_, variables_, nullptr}, variables_);
             return pause();
         }
-        SharedResultPtr shared = types_.empty() ? server_.recall(plan) : nullptr;
+        const bool usual = types_.empty() && row_limit_ == 0;
+        SharedResultPtr shared = usual ? server_.recall(plan) : nullptr;
         if (shared) {
             keep_row_count(shared->set.rows.size());
             reply_.emplace_back(std::move(shared));
@@ -143,8 +147,9 @@ class ScopeRun {
         }
         ResultSet set{plan.columns, run_query(plan, {server_, variables_, nullptr})};
         pause();
+        if (row_limit_ > 0 && set.rows.size() > row_limit_) set.rows.resize(row_limit_);
         keep_row_count(set.rows.size());
-        if (types_.empty()) shared = server_.remember(plan, set);
+        if (usual) shared = server_.remember(plan, set);
         if (shared) {
             reply_.emplace_back(std::move(shared));
         } else {
@@ -214,8 +219,16 @@ class ScopeRun {
         }
     }
 
-    // An error in the inner text ends that text; the statement after EXEC runs all the same.
+    // An error in the inner text ends that text; the statement after EXEC runs all the same. What SET and USE change
+    // there ends with it.
     void run_inner(ScopeRun& inner) {
+        const std::string database = server_.client().database;
+        inner.in_try_ = in_try_;
+        inner.row_limit_ = row_limit_;
+        run_guarded(inner);
+        if (server_.client().database != database) server_.use(database);
+    }
+    void run_guarded(ScopeRun& inner) {
         try {
             inner.run();
         } catch (const SqlError& error) {
@@ -227,7 +240,6 @@ class ScopeRun {
 
     void run_text(const std::string& sql, const std::vector<std::pair<Declare::Item, Cell>>& parameters) {
         ScopeRun inner(server_.program(sql), server_, reply_, nesting_ + 1);
-        inner.in_try_ = in_try_;
         for (const auto& [item, value] : parameters)
             inner.declare(item.name, item.type, value);
         run_inner(inner);
@@ -278,7 +290,6 @@ class ScopeRun {
         const std::unique_ptr<ServerView> elevated = procedure.elevated ? server_.elevated() : nullptr;
         const ServerView& server = elevated ? *elevated : server_;
         ScopeRun inner(server.program(procedure.body), server, reply_, nesting_ + 1);
-        inner.in_try_ = in_try_;
         for (std::size_t i = 0; i < items.size(); ++i) {
             const bool given = i < arguments.size() || std::any_of(execute.arguments.begin(), execute.arguments.end(),
                                                                    [&](const Argument& argument) {
@@ -310,6 +321,7 @@ class ScopeRun {
     VariableTypes types_;
     Variables variables_;
     std::int32_t status_ = 0;
+    std::size_t row_limit_ = 0;  // 0: none
     bool ended_ = false;
     bool in_try_ = false;
 };

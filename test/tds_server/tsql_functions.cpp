@@ -173,7 +173,7 @@ struct PureFunction {
     Pure value;
 };
 
-constexpr std::array<PureFunction, 33> pure_functions{{
+constexpr std::array<PureFunction, 34> pure_functions{{
     {"RTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), false, true)}; }},
     {"LTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, false)}; }},
     {"TRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, true)}; }},
@@ -206,6 +206,8 @@ constexpr std::array<PureFunction, 33> pure_functions{{
     {"YEAR", 1, plain_int, [](const Values& v) { return date_part({Cell{"year"}, v[0]}); }},
     {"MONTH", 1, plain_int, [](const Values& v) { return date_part({Cell{"month"}, v[0]}); }},
     {"DAY", 1, plain_int, [](const Values& v) { return date_part({Cell{"day"}, v[0]}); }},
+    {"CERTENCODED", 1, [](const Arguments&) { return ColumnType{SqlType::varbinary, 8000}; },
+     [](const Values&) { return Cell{"0x3082010A"}; }},
     {"SPACE", 1, long_text, [](const Values& v) { return Cell{std::string(to_count(v[0]), ' ')}; }},
 }};
 
@@ -361,6 +363,15 @@ BoundExpression schema_number(Arguments arguments) {
                 return id ? Cell{std::int64_t{*id}} : Cell{};
             }};
 }
+// The number of a login, user, role or certificate; of either of two kinds.
+BoundExpression principal_number(Arguments arguments, std::string_view kind, std::string_view other) {
+    return {int_type, [arguments = std::move(arguments), kind, other](const Frame& frame) {
+                const std::string name = to_text(arguments[0].value(frame));
+                auto id = frame.server->principal_id(kind, name);
+                if (!id) id = frame.server->principal_id(other, name);
+                return id ? Cell{std::int64_t{*id}} : Cell{};
+            }};
+}
 BoundExpression role_membership(Arguments arguments) {
     return {int_type, [arguments = std::move(arguments)](const Frame& frame) {
                 return Cell{std::int64_t{frame.server->is_member(to_text(arguments[0].value(frame))) ? 1 : 0}};
@@ -475,6 +486,12 @@ BoundExpression bind_function(std::string_view name, std::vector<BoundExpression
         check_count(name, arguments, 0, 1);
         return schema_number(std::move(arguments));
     }
+    if (is("DATABASE_PRINCIPAL_ID") || is("SUSER_ID") || is("CERT_ID")) {
+        check_count(name, arguments, 1, 1);
+        if (is("DATABASE_PRINCIPAL_ID")) return principal_number(std::move(arguments), "USER", "ROLE");
+        return principal_number(std::move(arguments), is("CERT_ID") ? "CERTIFICATE" : "LOGIN", "");
+    }
+    if (is("NEWID")) return constant({SqlType::uniqueidentifier}, Cell{"3f2504e0-4f89-41d3-9a0c-0305e82c3301"});
     if (is("IS_SRVROLEMEMBER")) {
         check_count(name, arguments, 1, 2);
         return role_membership(std::move(arguments));

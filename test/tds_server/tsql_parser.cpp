@@ -61,6 +61,7 @@ class StatementParser : public QueryParser {
     }
 
     Statement set() {
+        if (accept_word("ROWCOUNT")) return {SetRowCount{expression()}};
         if (token().kind != TokenKind::variable) return skip_statement();
         Assign parsed{variable(), nullptr};
         expect_symbol("=");
@@ -203,7 +204,8 @@ class StatementParser : public QueryParser {
             if (accept_word("AUTHORIZATION")) name();
             return {std::move(parsed)};
         }
-        return administration();
+        return administration(mode == CreateProcedure::Mode::create ? Administration::Kind::create
+                                                                    : Administration::Kind::other);
     }
 
     CreateProcedure create_procedure(CreateProcedure::Mode mode) {
@@ -236,7 +238,7 @@ class StatementParser : public QueryParser {
     }
 
     Statement drop() {
-        if (!accept_word("PROCEDURE") && !accept_word("PROC")) return administration();
+        if (!accept_word("PROCEDURE") && !accept_word("PROC")) return administration(Administration::Kind::drop);
         DropProcedure parsed;
         if (accept_word("IF")) {
             expect_word("EXISTS");
@@ -248,15 +250,22 @@ class StatementParser : public QueryParser {
 
     // Logins, roles, certificates: that somebody may do it is all that there is to them here. Their names and options
     // are not statements, though some of their words begin one.
-    Statement administration() {
+    Statement administration(Administration::Kind kind) {
         if (at_end()) refuse();
+        Administration parsed;
+        const bool known = is_word("LOGIN") || is_word("USER") || is_word("ROLE") || is_word("CERTIFICATE");
+        if (known && at_name(1)) {
+            parsed.kind = kind;
+            parsed.object_class = take().text;
+            parsed.object = {{name()}};
+        }
         while (!at_end() && !is_symbol(";") && !ends_administration())
             take();
-        return {Administration{}};
+        return {std::move(parsed)};
     }
     bool ends_administration() const {
         return is_word("SELECT") || is_word("EXEC") || is_word("IF") || is_word("GRANT") || is_word("CREATE") ||
-               is_word("END") || is_word("ELSE") || is_word("PRINT") || is_word("DECLARE");
+               is_word("END") || is_word("ELSE") || is_word("PRINT") || is_word("DECLARE") || is_word("USE");
     }
 
     // GRANT EXECUTE ON [OBJECT::|SCHEMA::]name TO somebody; other rights are not kept.
@@ -288,7 +297,7 @@ class StatementParser : public QueryParser {
         accept_word("COUNTER");
         expect_word("SIGNATURE");
         expect_word("TO");
-        Administration parsed{Administration::Kind::sign, {}, {}};
+        Administration parsed{Administration::Kind::sign, {}, {}, {}};
         if (is_symbol(":", 1)) {
             take();
             take();

@@ -101,6 +101,8 @@ struct QueryFrame {
     const ServerView& server;
     const Variables& variables;
     const Frame* outer = nullptr;
+    // SELECT @x = ...: takes the values of one row after the other, which the next row sees.
+    Variables* assigned = nullptr;
 };
 
 std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame);

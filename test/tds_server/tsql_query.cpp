@@ -120,7 +120,7 @@ class SelectRun {
             kept_.push_back(around_.server.rows(*source.relation));
             return kept_.back();
         }
-        if (source.query) return keep(run_query(*source.query, around_));
+        if (source.query) return keep(run_query(*source.query, {around_.server, around_.variables, around_.outer}));
         std::vector<Row> rows;
         const Frame outside = frame(nullptr);
         for (const auto& cells : source.values) {
@@ -209,6 +209,8 @@ class SelectRun {
         for (std::size_t i = 0; i < frames.size(); ++i) {
             if (!windows.empty()) frames[i].windows = &windows[i];
             candidates.push_back({values_of(plan_.values, frames[i]), values_of(plan_.order_by, frames[i])});
+            for (std::size_t v = 0; around_.assigned != nullptr && v < plan_.variables.size(); ++v)
+                (*around_.assigned)[plan_.variables[v]] = candidates.back().row[v];
         }
         if (!plan_.order_by.empty())
             std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
@@ -332,11 +334,9 @@ std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame) {
 }
 
 void run_assignment(const QueryPlan& plan, const QueryFrame& frame, Variables& variables) {
-    const std::vector<Row> rows = run_query(plan, frame);
-    if (rows.empty()) return;
-    const std::vector<std::string>& names = plan.branches.front().variables;
-    for (std::size_t i = 0; i < names.size(); ++i)
-        variables[names[i]] = rows.back()[i];
+    QueryFrame assigning = frame;
+    assigning.assigned = &variables;
+    run_query(plan, assigning);
 }
 
 }  // namespace tds_server
