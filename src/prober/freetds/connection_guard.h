@@ -29,7 +29,7 @@ struct ServerMessage {
     int number = 0;
     int severity = 0;
     std::string text;
-    std::size_t set = 0;  // how many result sets had been read when it came
+    std::size_t place = 0;  // where it came: 2 n before the n-th result set (from 0), 2 n + 1 within its rows
 };
 
 // What db-lib's error handler was told.

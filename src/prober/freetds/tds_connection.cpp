@@ -115,10 +115,10 @@ BatchReply TdsConnection::run(const std::string& sql, const Deadline& deadline, 
     return reply;
 }
 
-// db-lib reports a message while it looks for the next result set, or within the rows of one.
-void TdsConnection::place_messages(std::size_t set) {
+// db-lib reports a message while it looks for the next result set, or when it looks beyond the last row of one.
+void TdsConnection::place_messages(std::size_t place) {
     for (; placed_messages_ < guard_.seen.messages.size(); ++placed_messages_)
-        guard_.seen.messages[placed_messages_].set = set;
+        guard_.seen.messages[placed_messages_].place = place;
 }
 
 bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch) {
@@ -126,14 +126,14 @@ bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchW
     std::size_t max_rows = max_batch_rows;
     for (std::size_t results = 0; results < max_batch_sets; ++results) {
         const RETCODE code = dbresults(process_.get());
-        place_messages(reply.sets.size());
+        place_messages(2 * reply.sets.size());
         if (code == NO_MORE_RESULTS) return true;
         if (dbdead(process_.get()) != 0 || guard_.seen.cut_off != CutOff::none) return false;
         // FAIL is one failed statement; the next ones may still have results.
         if (code != SUCCEED || dbnumcols(process_.get()) == 0) continue;
         ResultSet set = describe_set(process_.get());
         const bool complete = read_rows(set, max_rows, rows_left);
-        place_messages(reply.sets.size());
+        place_messages(2 * reply.sets.size() + 1);
         reply.sets.push_back(std::move(set));
         reply.read_at.push_back(Deadline::Clock::now());
         if (!complete) return false;

@@ -92,7 +92,7 @@ class TdsConnection {
 
     bool read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch);
     bool read_rows(ResultSet& set, std::size_t max_rows, std::size_t& rows_left);
-    void place_messages(std::size_t set);
+    void place_messages(std::size_t place);
 
     ConnectionGuard guard_;
     std::size_t placed_messages_ = 0;  // of those that were seen in this exchange

@@ -63,7 +63,7 @@ std::vector<Section> sections_of(const BatchReply& reply, const std::vector<Mssq
 
 const ServerMessage* first_error(const BatchReply& reply, const Section& section) {
     const auto found = std::find_if(reply.errors.begin(), reply.errors.end(), [&](const ServerMessage& error) {
-        return error.set > section.marker && error.set <= section.end;
+        return error.place > 2 * section.marker && error.place <= 2 * section.end;
     });
     return found != reply.errors.end() ? &*found : nullptr;
 }
