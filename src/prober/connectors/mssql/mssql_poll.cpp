@@ -67,6 +67,7 @@ class Poll {
         std::string own_statement;            // empty: as planned
         MssqlAnswer answer;
         std::size_t rows = 0;
+        bool recalled = false;  // not asked: it was refused before
     };
 
     void connect() {
@@ -95,7 +96,7 @@ class Poll {
     // The version decides what can be asked: on a new connection it is asked for before all others.
     void identify() {
         items_.clear();
-        items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0});
+        items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0, false});
         ask_all({0});
         note_server();
     }
@@ -117,18 +118,19 @@ class Poll {
             kept_.batch_stoppers.clear();
             drop_foreign_samples();
         }
-        if (items_.empty()) items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0});
-        items_.push_back({process_set_name, server_state, nullptr, own_statement_of(process_set_name), {}, 0});
+        if (items_.empty())
+            items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0, false});
+        items_.push_back({process_set_name, server_state, nullptr, own_statement_of(process_set_name), {}, 0, false});
         if (kept_.plan->wants_cpu() && kept_.ask_cpu_history)
             items_.push_back(
-                {cpu_history_set_name, server_state, nullptr, own_statement_of(cpu_history_set_name), {}, 0});
+                {cpu_history_set_name, server_state, nullptr, own_statement_of(cpu_history_set_name), {}, 0, false});
         first_group_ = items_.size();
         for (const PlannedGroup& planned : kept_.plan->groups()) {
             const core::MetricGroup& group = planned.plan.group();
             if (!is_due(group.name)) continue;
             std::string guarded;
             if (kept_.batch_stoppers.contains(group.name)) guarded = guarded_statement(planned.statement);
-            items_.push_back({group.name, group.permission, &planned, std::move(guarded), {}, 0});
+            items_.push_back({group.name, group.permission, &planned, std::move(guarded), {}, 0, false});
         }
     }
 
@@ -173,6 +175,7 @@ class Poll {
                 unpermitted_.push_back(number);
             } else if (refusal != nullptr) {
                 refuse(item, refusal->state, refusal->failure);
+                item.recalled = true;
             } else {
                 numbers.push_back(number);
             }
@@ -350,7 +353,7 @@ class Poll {
         // What nothing at all was read with says more about the moment than about the group.
         const bool nothing_read = !read_anything();
         if (answer.state == GroupState::denied && !nothing_read && permitted(item) && item.group != nullptr &&
-            kept_.refusals.find(item.name) == nullptr)
+            !item.recalled)
             kept_.refusals.deny(item.name, *answer.failure);
         // To give way is no fault.
         const bool fault = answer.state != GroupState::yielded || nothing_read;
