@@ -43,8 +43,8 @@ constexpr Expected expected[]{
     {"log_used_percent SalesDB", "log_used_percent", "SalesDB"},
     {"disk_io_reads", "disk_io_reads"},
     {"disk_io_writes", "disk_io_writes"},
-    {"disk_read_bytes_sec", "disk_read_bytes_sec"},
-    {"disk_write_bytes_sec", "disk_write_bytes_sec"},
+    {"disk_read_bytes_sec", "disk_io_read_bytes_sec"},
+    {"disk_write_bytes_sec", "disk_io_write_bytes_sec"},
     {"disk_read_latency_ms (all files)", "disk_read_latency_ms"},
     {"disk_write_latency_ms (all files)", "disk_write_latency_ms"},
     {"disk_read_latency_ms Warehouse file 1", "file_read_latency_ms", "Warehouse/WH_data1"},
@@ -111,7 +111,8 @@ TEST_F(MssqlCatalogue, GivesTheValuesThatTheFixtureExpects) {
                 if (found.metric == one.metric && found.instance == one.instance) value = found.value;
             }
             ASSERT_EQ(value.has_value(), !wanted.is_null()) << one.metric << " in " << moment;
-            if (value) EXPECT_NEAR(*value, wanted.get<double>(), 1e-6) << one.metric << " in " << moment;
+            if (!value) continue;
+            EXPECT_NEAR(*value, wanted.get<double>(), 1e-6) << one.metric << " in " << moment;
         }
     }
 }
@@ -129,10 +130,16 @@ TEST_F(MssqlCatalogue, GivesWaitsByCategoryAndType) {
 TEST_F(MssqlCatalogue, AsksOnceAPollAndStaysSmall) {
     start({"--replay", "steps"});
     poll();
+    // A cycle in which no slow group is due.
+    job_.groups.emplace();
+    const Definitions definitions = builtin_definitions();
+    for (const auto& [name, group] : *definitions) {
+        if (group.every == 1) job_.groups->push_back(name);
+    }
     const core::Result result = poll();
     EXPECT_EQ(result.round_trips, 1U);
     EXPECT_EQ(result.login_ms, 0);
-    EXPECT_LE(result.bytes, 65'000U);
+    EXPECT_LE(result.bytes, 50'000U);
     RecordProperty("bytes", static_cast<int>(result.bytes));
     RecordProperty("values", static_cast<int>(result.values.size()));
 }
@@ -238,7 +245,9 @@ TEST_F(MssqlCatalogue, AnErrorInOneViewCostsItsGroup) {
     EXPECT_FALSE(value_of(result, "disk_io_reads"));
     EXPECT_TRUE(value_of(result, "page_life_expectancy"));
     EXPECT_EQ(states_but_ok(result).find("waits"), std::string::npos) << states_but_ok(result);
-    EXPECT_EQ(result.round_trips, 2U) << "once more, alone";
+    const auto failed = std::count_if(result.groups.begin(), result.groups.end(),
+                                      [](const auto& group) { return group.state == core::GroupState::failed; });
+    EXPECT_EQ(result.round_trips, 1U + static_cast<std::uint64_t>(failed)) << "each once more, alone";
 }
 
 TEST_F(MssqlCatalogue, ADisturbedGroupThatEndsTheBatchCostsItselfAlone) {

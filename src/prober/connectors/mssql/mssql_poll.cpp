@@ -116,6 +116,7 @@ class Poll {
         if (plan != kept_.plan) {
             kept_.plan = std::move(plan);
             kept_.batch_stoppers.clear();
+            kept_.apart.clear();
             drop_foreign_samples();
         }
         if (items_.empty())
@@ -203,7 +204,37 @@ class Poll {
         return std::exchange(unpermitted_, {});
     }
 
-    void ask_all(std::vector<std::size_t> numbers) {
+    void ask_all(const std::vector<std::size_t>& numbers) {
+        std::vector<std::size_t> together;
+        std::vector<std::size_t> alone;
+        for (const std::size_t number : numbers)
+            (kept_.apart.contains(items_[number].name) ? alone : together).push_back(number);
+        ask_batch(std::move(together));
+        for (const std::size_t number : alone)
+            ask_batch({number});
+    }
+
+    [[nodiscard]] bool has_timeout(std::size_t number) const {
+        const Item& item = items_[number];
+        return item.group != nullptr && item.group->plan.group().timeout.count() > 0;
+    }
+
+    // Of a batch that its server did not answer in time nothing is known: which of the groups with a timeout was too
+    // slow is found by asking each of them alone.
+    bool split_up(const std::vector<std::size_t>& numbers, const core::Failure& failure) {
+        const bool timed =
+            std::any_of(numbers.begin(), numbers.end(), [&](auto number) { return has_timeout(number); });
+        const bool cut = failure.error_class == core::ErrorClass::timeout && !deadline_.passed();
+        if (!timed || !cut || numbers.size() < 2) return false;
+        for (const std::size_t number : numbers) {
+            if (has_timeout(number)) kept_.apart.emplace(items_[number].name);
+        }
+        connect_again();
+        ask_all(numbers);
+        return true;
+    }
+
+    void ask_batch(std::vector<std::size_t> numbers) {
         for (int attempt = 0; !numbers.empty(); ++attempt) {
             if (!kept_.connection->good()) connect_again();
             std::optional<std::size_t> broke_at = ask_once(numbers);
@@ -215,6 +246,7 @@ class Poll {
             std::erase_if(numbers, [&](std::size_t number) { return items_[number].answer.asked; });
             // A kept connection may have been closed since the last poll: by the server, its restart or a firewall.
             const bool stale = none && !fresh_ && failure.error_class == core::ErrorClass::connection_lost;
+            if (!broke_at && split_up(numbers, failure)) return;
             if (!stale && !read_anything()) throw TdsFailure(failure);
             if ((stale || !none) && attempt < max_reconnects && !deadline_.passed()) continue;
             for (const std::size_t number : numbers)

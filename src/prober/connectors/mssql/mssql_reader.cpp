@@ -155,12 +155,10 @@ MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
         if (!number) return std::nullopt;
         reached = number;
         const MssqlQuestion& question = (*questions_)[*number];
-        if (question.timeout.count() == 0) return BatchLimits{deadline_, question.row_limit};
-        const Deadline own = Deadline::after(question.timeout);
-        return BatchLimits{own.at() < deadline_.at() ? own : deadline_, question.row_limit};
+        return BatchLimits{limit_for(question.timeout.count() > 0 ? Numbers{*number} : numbers), question.row_limit};
     };
     const auto begin = Deadline::Clock::now();
-    BatchReply reply = connection_.run(batch, deadline_, watch);
+    BatchReply reply = connection_.run(batch, limit_for(numbers), watch);
     cost_.query_ms += milliseconds_between(begin, Deadline::Clock::now());
     ++cost_.round_trips;
 
@@ -184,12 +182,32 @@ MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
                                                   reply.read_at[section.end - 1]);
     }
     stray_errors_ = sections.empty() ? std::move(reply.errors) : std::vector<ServerMessage>{};
-    if (!connection_.good() && reached && !answers_[*reached].asked) blame_for_breaking(*reached);
+    if (!connection_.good()) find_who_broke_it(numbers, reached);
 
     Numbers rest;
     std::copy_if(numbers.begin(), numbers.end(), std::back_inserter(rest),
                  [&](std::size_t number) { return !answers_[number].asked; });
     return rest;
+}
+
+// A server keeps what it answers until a packet is full: which of these statements runs is not known, and the longest
+// of their timeouts holds.
+Deadline MssqlReader::limit_for(const Numbers& numbers) const {
+    std::chrono::milliseconds longest{0};
+    for (const std::size_t number : numbers)
+        longest = std::max(longest, (*questions_)[number].timeout);
+    if (longest.count() == 0) return deadline_;
+    const Deadline own = Deadline::after(longest);
+    return own.at() < deadline_.at() ? own : deadline_;
+}
+
+void MssqlReader::find_who_broke_it(const Numbers& numbers, std::optional<std::size_t> reached) {
+    const bool timed_out = connection_.observation().cut_off == CutOff::deadline && !deadline_.passed();
+    const auto has_timeout = [&](std::size_t number) { return (*questions_)[number].timeout.count() > 0; };
+    if (timed_out && numbers.size() == 1) reached = numbers.front();
+    // One that has no timeout was not the one that exceeded it.
+    if (!reached || answers_[*reached].asked || (timed_out && !has_timeout(*reached))) return;
+    blame_for_breaking(*reached);
 }
 
 void MssqlReader::blame_for_breaking(std::size_t number) {

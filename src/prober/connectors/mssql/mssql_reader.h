@@ -59,6 +59,8 @@ class MssqlReader {
     void ask_failed_ones_again();
     // Returns the numbers that got no answer.
     Numbers exchange(const Numbers& numbers);
+    [[nodiscard]] Deadline limit_for(const Numbers& numbers) const;
+    void find_who_broke_it(const Numbers& numbers, std::optional<std::size_t> reached);
     void blame_for_breaking(std::size_t number);
     [[nodiscard]] core::Failure stray_failure() const;
     void settle(std::size_t number, core::Failure failure);
