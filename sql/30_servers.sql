@@ -132,6 +132,8 @@ BEGIN
                 'It is "sql", "ntlm" (for DOMAIN\user) or "kerberos" (for user@REALM).'
             WHEN option.key = 'application_intent' AND option.content NOT IN ('ReadOnly', 'ReadWrite') THEN
                 'It is "ReadWrite" (the default) or "ReadOnly".'
+            WHEN option.key = 'mode' AND option.content NOT IN ('batches', 'procedures') THEN
+                'It is "batches" (the default) or "procedures".'
             WHEN option.key = 'instance' AND option.content !~ '^[[:alnum:]_$#]{1,16}$' THEN
                 'It is the name of an instance, without the host.'
             WHEN option.key = 'packet_size'

@@ -14,6 +14,7 @@ core::Result check(const core::Job& job) {
 core::Job patient_job(const SimulatedServers& servers) {
     core::Job job = servers.job();
     job.kind = core::JobKind::check;
+    job.metrics = nine_metrics;
     job.deadline = ample_deadline;
     return job;
 }

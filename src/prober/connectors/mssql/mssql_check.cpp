@@ -11,7 +11,7 @@
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
 #include "prober/connectors/mssql/mssql_options.h"
-#include "prober/connectors/mssql/mssql_values.h"
+#include "prober/connectors/mssql/mssql_poll.h"
 #include "prober/freetds/tds_failure.h"
 
 namespace vitals::prober {
@@ -22,7 +22,6 @@ using core::ErrorClass;
 
 constexpr int version_2012 = 11;
 constexpr int version_2022 = 16;
-constexpr std::int64_t azure_sql_database = 5;
 constexpr std::int64_t tolerated_skew_ms = 60'000;
 
 std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
@@ -86,8 +85,8 @@ class Checker {
     core::Result run() {
         try {
             options_ = parse_mssql_options(job_);
-            const auto connection = connect();
-            if (connection) examine(*connection);
+            auto connection = connect();
+            if (connection) examine(std::move(connection));
         } catch (const TdsFailure& error) {
             fail("configuration", error.failure(), "correct the settings of the server");
         }
@@ -176,10 +175,10 @@ class Checker {
         }
     }
 
-    void examine(TdsConnection& connection) {
+    void examine(std::unique_ptr<TdsConnection> connection) {
         std::string encrypted;
         try {
-            encrypted = begin_mssql_session(connection, options_, deadline_);
+            encrypted = begin_mssql_session(*connection, options_, deadline_);
         } catch (const TdsFailure& error) {
             fail(error.failure().error_class == ErrorClass::tls ? "tls" : "login", error.failure(),
                  "see the error log of the server");
@@ -188,22 +187,25 @@ class Checker {
         logged_in_ = true;
         pass("login", fmt::format("logged in as {}, encrypted: {}", options_.username, encrypted));
 
-        const std::vector<MssqlMetric> metrics = select_mssql_metrics(job_.metrics);
-        const MssqlReading reading = read_mssql_groups(connection, groups_for(metrics, false), deadline_);
-        const MssqlSample sample = read_mssql_sample(reading.sets);
-        result_.facts = mssql_facts(sample, reading, encrypted);
-        if (!connection.good()) {
-            fail("metrics", describe_failure(connection.observation(), options_, Moment::batch),
-                 "see the error log of the server");
+        MssqlKept kept;
+        kept.connection = std::move(connection);
+        kept.encrypted = std::move(encrypted);
+        core::Result reading;
+        try {
+            reading = poll_mssql(shared_, kept, job_, options_, deadline_);
+        } catch (const TdsFailure& error) {
+            fail("metrics", error.failure(), "see the error log of the server");
             return;
         }
-        if (!sample.server) {
-            fail("version", {ErrorClass::protocol, 0, "the server does not tell its version"}, "");
+        result_.facts = reading.facts;
+        result_.groups = reading.groups;
+        if (!kept.server) {
+            fail("version", reading.failure.value_or(core::Failure{}), "see the error log of the server");
             return;
         }
-        examine_server(*sample.server);
-        examine_metrics(reading, sample, metrics);
-        examine_clock(sample, reading);
+        examine_server(*kept.server);
+        examine_metrics(reading, *kept.server);
+        examine_clock(reading);
     }
 
     void examine_server(const MssqlServer& server) {
@@ -214,7 +216,7 @@ class Checker {
         } else {
             fail("version", {ErrorClass::version, 0, detail}, "SQL Server 2012 or newer is needed");
         }
-        if (server.may_view_state) {
+        if (server.permits("VIEW SERVER STATE")) {
             pass("permission", "may view the state of the server");
         } else {
             fail("permission",
@@ -223,26 +225,24 @@ class Checker {
         }
     }
 
-    void examine_metrics(const MssqlReading& reading, const MssqlSample& sample,
-                         const std::vector<MssqlMetric>& metrics) {
-        if (!reading.errors.empty()) {
-            core::Failure failure = describe_server_error(reading.errors.front(), options_, Moment::batch);
-            const bool permission = failure.error_class == ErrorClass::permission;
-            fail("metrics", std::move(failure), permission ? remedy_for_permission(*sample.server, options_) : "");
+    void examine_metrics(const core::Result& reading, const MssqlServer& server) {
+        if (reading.failure) {
+            const bool permission = reading.failure->error_class == ErrorClass::permission;
+            fail("metrics", *reading.failure, permission ? remedy_for_permission(server, options_) : "");
             return;
         }
-        const MssqlValues values = compute_mssql_values(nullptr, sample, metrics, core::max_gap(job_.interval));
-        const auto known = std::count_if(values.values.begin(), values.values.end(),
+        const auto known = std::count_if(reading.values.begin(), reading.values.end(),
                                          [](const core::Value& value) { return value.value.has_value(); });
         pass("metrics", fmt::format("{} of {} metrics have a value now, rates follow with the second poll", known,
-                                    values.values.size()));
+                                    reading.values.size()));
     }
 
-    void examine_clock(const MssqlSample& sample, const MssqlReading& reading) {
-        const auto skew = mssql_clock_skew_ms(sample, reading);
-        if (!skew) return;
-        const std::string detail = fmt::format("the clock of the server differs by {} ms", *skew);
-        if (std::abs(*skew) <= tolerated_skew_ms) {
+    void examine_clock(const core::Result& reading) {
+        const auto fact = reading.facts.find("clock_skew_ms");
+        if (fact == reading.facts.end()) return;
+        const std::int64_t skew = std::stoll(fact->second);
+        const std::string detail = fmt::format("the clock of the server differs by {} ms", skew);
+        if (std::abs(skew) <= tolerated_skew_ms) {
             pass("clock", detail);
         } else {
             fail("clock", {ErrorClass::server_error, 0, detail}, "synchronise the clocks (NTP)");
