@@ -46,9 +46,9 @@ TEST(MssqlCheck, EverythingIsFine) {
     SimulatedServers servers({"--replay", "live"});
     const core::Result result = check(patient_job(servers));
     EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
-    EXPECT_EQ(steps_of(result),
-              (Steps{"name lookup", "target", "tcp", "tls", "login", "version", "permission", "group waits",
-                     "group files", "group memory", "group counters", "metrics", "clock"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "tls", "login", "version", "permission",
+                                       "group server", "group sysinfo", "group counters", "group files", "group memory",
+                                       "group waits", "metrics", "clock"}));
     EXPECT_TRUE(contains(detail_of(result, "group files"), " rows in ")) << detail_of(result, "group files");
     EXPECT_TRUE(contains(detail_of(result, "tls"), "certificate verified for 127.0.0.1")) << detail_of(result, "tls");
     EXPECT_TRUE(contains(detail_of(result, "login"), "encrypted: true")) << detail_of(result, "login");
