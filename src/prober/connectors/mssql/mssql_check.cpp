@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
+#include "prober/connectors/mssql/mssql_grants.h"
 #include "prober/connectors/mssql/mssql_options.h"
 #include "prober/connectors/mssql/mssql_poll.h"
 #include "prober/freetds/tds_failure.h"
@@ -21,8 +23,8 @@ namespace {
 using core::ErrorClass;
 
 constexpr int version_2012 = 11;
-constexpr int version_2022 = 16;
 constexpr std::int64_t tolerated_skew_ms = 60'000;
+constexpr std::string_view server_state = "VIEW SERVER STATE";
 
 std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
     if (seen.name_matches == false)
@@ -68,13 +70,18 @@ std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& o
     }
 }
 
-// The grant that the version understands: the fine-grained one is a syntax error before 2022.
-std::string remedy_for_permission(const MssqlServer& server, const MssqlOptions& options) {
-    if (server.engine_edition == azure_sql_database)
-        return fmt::format("ALTER SERVER ROLE ##MS_ServerStateReader## ADD MEMBER [{}]", options.username);
-    const char* permission =
-        server.major_version() >= version_2022 ? "VIEW SERVER PERFORMANCE STATE" : "VIEW SERVER STATE";
-    return fmt::format("USE master; GRANT {} TO [{}]", permission, options.username);
+std::string remedy_for_permission(std::string_view permission, const MssqlServer& server, const MssqlOptions& options) {
+    // Who may only execute procedures is given nothing else.
+    if (options.procedures)
+        return "run docs/mssql/install_procedures.sql there as an administrator, and let the login execute the schema "
+               "vitals";
+    return grant_statement(permission, server.major_version(), server.engine_edition.value_or(0), options.username);
+}
+
+std::string remedy_for_group(const core::Failure& failure) {
+    if (failure.error_class == ErrorClass::timeout)
+        return "raise the timeout of the group or of the poll, or leave the group out of metrics_enabled";
+    return "see the number of the error; leave the group out of metrics_enabled where it cannot be mended";
 }
 
 class Checker {
@@ -204,6 +211,10 @@ class Checker {
             return;
         }
         examine_server(*kept.server);
+        if (kept.plan) {
+            examine_permissions(reading, *kept.server, *kept.plan);
+            examine_groups(reading, *kept.server, *kept.plan);
+        }
         examine_metrics(reading, *kept.server);
         examine_clock(reading);
     }
@@ -216,19 +227,72 @@ class Checker {
         } else {
             fail("version", {ErrorClass::version, 0, detail}, "SQL Server 2012 or newer is needed");
         }
-        if (server.permits("VIEW SERVER STATE")) {
+        if (server.permits(server_state)) {
             pass("permission", "may view the state of the server");
         } else {
             fail("permission",
                  {ErrorClass::permission, 0, fmt::format("{} may not view the state of the server", options_.username)},
-                 remedy_for_permission(server, options_));
+                 remedy_for_permission(server_state, server, options_));
         }
+    }
+
+    // Of each other permission that a group needs, once.
+    void examine_permissions(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+        std::map<std::string, const core::GroupStatus*> denied;  // by permission; nothing: granted
+        for (const core::GroupStatus& status : reading.groups) {
+            const std::string permission = permission_of(plan, status.name);
+            const bool known = status.state == core::GroupState::ok || status.state == core::GroupState::denied;
+            if (permission.empty() || permission == server_state || !known) continue;
+            const core::GroupStatus* refusal = status.state == core::GroupState::denied ? &status : nullptr;
+            const auto [entry, is_new] = denied.emplace(permission, refusal);
+            if (!is_new && refusal != nullptr) entry->second = refusal;
+        }
+        for (const auto& [permission, refusal] : denied) {
+            if (refusal == nullptr) {
+                pass("permission", permission);
+            } else {
+                fail("permission",
+                     {ErrorClass::permission, 0, fmt::format("{} lacks {}", options_.username, permission)},
+                     remedy_for_permission(permission, server, options_));
+            }
+        }
+    }
+
+    void examine_groups(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+        for (const core::GroupStatus& status : reading.groups) {
+            const std::string check = "group " + status.name;
+            const core::Failure failure = status.failure.value_or(core::Failure{});
+            switch (status.state) {
+                case core::GroupState::ok:
+                    pass(check, fmt::format("{} rows in {:.0f} ms", status.rows, status.duration_ms));
+                    break;
+                case core::GroupState::absent:
+                    pass(check, "not in this version or edition");
+                    break;
+                case core::GroupState::yielded:
+                    pass(check, "gave way to other work, is asked again: " + failure.message);
+                    break;
+                case core::GroupState::denied:
+                    fail(check, failure, remedy_for_permission(permission_of(plan, status.name), server, options_));
+                    break;
+                case core::GroupState::failed:
+                    fail(check, failure, remedy_for_group(failure));
+                    break;
+            }
+        }
+    }
+
+    static std::string permission_of(const MssqlPlan& plan, std::string_view name) {
+        for (const PlannedGroup& planned : plan.groups()) {
+            if (planned.plan.group().name == name) return planned.plan.group().permission;
+        }
+        return "";
     }
 
     void examine_metrics(const core::Result& reading, const MssqlServer& server) {
         if (reading.failure) {
             const bool permission = reading.failure->error_class == ErrorClass::permission;
-            fail("metrics", *reading.failure, permission ? remedy_for_permission(server, options_) : "");
+            fail("metrics", *reading.failure, permission ? remedy_for_permission(server_state, server, options_) : "");
             return;
         }
         const auto known = std::count_if(reading.values.begin(), reading.values.end(),
