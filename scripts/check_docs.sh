@@ -4,15 +4,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/tap.sh
 
-# Those of connector local are written by hand; the tables of mssql are generated.
+# Those of connectors local and collector are written by hand; the tables of mssql are generated.
 metrics_in_catalogue() {
-    grep -oE "^    \('[a-z0-9_]+', '[^']*', '[a-z]+', [0-9], '\{[a-z,]*local\}'" sql/10_catalogue.sql |
+    grep -hoE "^    \('[a-z0-9_]+', '[^']*', '[a-z]+', [0-9], '\{([a-z,]*local|collector)\}'" sql/1?_*.sql |
         sed -E "s/^ *\('([a-z0-9_]+)'.*/\1/" | sort
 }
 
 # The first column of the table in its section.
 metrics_in_docs() {
-    awk '/^## / { inside = $0 == "## Connector local" } inside && /^\| `/ { gsub(/[`|]/, " "); print $1 }' docs/metrics.md | sort
+    awk '/^## / { inside = $0 ~ /^## Connector (local|collector)$/ } inside && /^\| `/ { gsub(/[`|]/, " "); print $1 }' docs/metrics.md | sort
 }
 
 undocumented() {

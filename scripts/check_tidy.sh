@@ -22,7 +22,7 @@ for_tests+=,bugprone-use-after-move,misc-redundant-expression,misc-unused-parame
 
 # flags_of FILE: as the builds have them. Paths of test programs do not matter here.
 flags_of() {
-    printf '%s\n' -std=c++20 -Wall -Wextra -Isrc -Itest -D_GNU_SOURCE -DVITALS_VERSION='"0"' -DVITALS_FIXTURES='"f"' \
+    printf '%s\n' -std=c++20 -Wall -Wextra -Isrc -Itest -D_GNU_SOURCE -DVITALS_VERSION='"0"' -DVITALS_FIXTURES='"f"' -DVITALS_SQL='"q"' \
         -DTDS_SERVER='"s"' -DVITALS_PROBER='"p"'
     case $1 in
         src/pg/* | src/extension/*) printf '%s\n' -isystem "$server" ;;

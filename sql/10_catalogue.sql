@@ -16,7 +16,7 @@ COMMENT ON COLUMN vitals.connectors.options IS 'The keys that servers.options ma
 INSERT INTO vitals.connectors (name, description, default_port, needs_host, needs_superuser, options) VALUES
     ('mssql', 'Microsoft SQL Server, over TDS with FreeTDS', 1433, true, false,
      ARRAY['instance', 'auth', 'encrypt', 'ca_file', 'hostname_in_certificate', 'trust_server_certificate', 'server_spn', 'database',
-           'application_intent', 'app_name', 'packet_size']),
+           'application_intent', 'app_name', 'packet_size', 'mode']),
     ('local', 'The host that PostgreSQL runs on', NULL, false, true, ARRAY[]::text[]);
 
 CREATE TABLE vitals.metric_group_catalogue (

@@ -12,12 +12,15 @@ BEGIN
         $sql$CREATE TABLE %1$I.settings (
             only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
             retention_days integer NOT NULL DEFAULT 30 CHECK (retention_days BETWEEN 1 AND 3650),
-            partition_width text NOT NULL DEFAULT 'month' CHECK (partition_width IN ('month', 'week', 'day')))$sql$,
+            partition_width text NOT NULL DEFAULT 'month' CHECK (partition_width IN ('month', 'week', 'day')),
+            notify boolean)$sql$,
         $sql$COMMENT ON TABLE %1$I.settings IS 'How long and in which partitions collections are kept: one row.'$sql$,
         $sql$COMMENT ON COLUMN %1$I.settings.retention_days IS
             'What is older is invisible at once, and gone when the whole partition that holds it is older.'$sql$,
         $sql$COMMENT ON COLUMN %1$I.settings.partition_width IS
             'Width of the partitions of server_snapshots (UTC) that are made from now on.'$sql$,
+        $sql$COMMENT ON COLUMN %1$I.settings.notify IS
+            'Whether each collection is announced on the channel vitals_<tenant>; NULL: as the setting vitals.notify says.'$sql$,
         $sql$CREATE TABLE %1$I.credentials (
             id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
             username text NOT NULL CHECK (length(username) BETWEEN 1 AND 256),
@@ -66,8 +69,18 @@ BEGIN
             last_error_number integer,
             last_error text,
             last_error_at timestamptz,
-            facts jsonb) WITH (fillfactor = 50)$sql$,
+            facts jsonb,
+            login_ms double precision,
+            query_ms double precision,
+            bytes bigint,
+            rows bigint,
+            round_trips integer) WITH (fillfactor = 50)$sql$,
         $sql$COMMENT ON TABLE %1$I.collection_state IS 'What the collector knows of each server: vitals.collection_status shows it.'$sql$,
+        $sql$CREATE TABLE %1$I.collection_groups (
+            server_id uuid PRIMARY KEY,
+            groups jsonb NOT NULL) WITH (fillfactor = 50)$sql$,
+        $sql$COMMENT ON TABLE %1$I.collection_groups IS
+            'How the metric groups of each server are going: vitals.group_status shows it. Written when a state changes, and every few minutes.'$sql$,
         $sql$CREATE TABLE %1$I.metric_types (
             id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
             name text NOT NULL UNIQUE CHECK (name ~ '^[a-z][a-z0-9_]{0,99}$'),

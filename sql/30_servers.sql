@@ -17,24 +17,24 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    found_id uuid;
+    found_server record;
 BEGIN
     -- What can be an id is never a name: whoever gives the id of one server must not get another one that is called so.
     IF vitals.is_id(server) THEN
-        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name)
-            INTO found_id USING server::uuid;
+        found_server := vitals.query_row(format('SELECT s.id FROM %I.servers AS s WHERE s.id = $1', tenant.schema_name),
+                                         server::uuid);
     ELSE
-        EXECUTE format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name)
-            INTO found_id USING server;
+        found_server := vitals.query_row(format('SELECT s.id FROM %I.servers AS s WHERE s.name = $1', tenant.schema_name),
+                                         server);
     END IF;
-    IF found_id IS NULL THEN
+    IF found_server IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'PT404',
             MESSAGE = 'server not found',
             DETAIL = format('No server %s in tenant "%s".', coalesce(quote_literal(server), 'NULL'), tenant.name),
             HINT = 'vitals.collection_status lists the servers.';
     END IF;
-    RETURN found_id;
+    RETURN found_server.id;
 END
 $$;
 COMMENT ON FUNCTION vitals.find_server_in(vitals.tenants, text) IS 'vitals.find_server as the tenant''s role.';
@@ -132,6 +132,8 @@ BEGIN
                 'It is "sql", "ntlm" (for DOMAIN\user) or "kerberos" (for user@REALM).'
             WHEN option.key = 'application_intent' AND option.content NOT IN ('ReadOnly', 'ReadWrite') THEN
                 'It is "ReadWrite" (the default) or "ReadOnly".'
+            WHEN option.key = 'mode' AND option.content NOT IN ('batches', 'procedures') THEN
+                'It is "batches" (the default) or "procedures".'
             WHEN option.key = 'instance' AND option.content !~ '^[[:alnum:]_$#]{1,16}$' THEN
                 'It is the name of an instance, without the host.'
             WHEN option.key = 'packet_size'
@@ -160,7 +162,8 @@ CREATE FUNCTION vitals.approve_server(server_id uuid, tenant_key integer, connec
 LANGUAGE sql
 SET search_path TO pg_catalog, pg_temp
 AS $$
-    INSERT INTO vitals.trusted_servers (server_id, tenant_key, connector) VALUES (server_id, tenant_key, connector)
+    INSERT INTO vitals.trusted_servers (server_id, tenant_key, connector) VALUES (server_id, tenant_key, connector);
+    SELECT vitals.notify_collector()
 $$;
 COMMENT ON FUNCTION vitals.approve_server(uuid, integer, text) IS
 'Lets the collector poll a server whose connector only a superuser may use. Called by vitals.add_server.';
@@ -381,7 +384,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'insufficient_privilege',
             MESSAGE = 'permission denied for connector',
-            DETAIL = format('Connector "%s" shows the host of the database; only a superuser may add it.', connector);
+            DETAIL = format('Connector "%s" shows what is not the tenant''s own; only a superuser may add it.', connector);
     END IF;
     IF password IS NOT NULL AND username IS NULL THEN
         RAISE EXCEPTION USING
@@ -390,6 +393,10 @@ BEGIN
             HINT = 'Give both, or neither and call vitals.set_credential(server, username, password) later.';
     END IF;
 
+    -- The usual metrics are those of servers, and this is none.
+    IF connector = 'collector' THEN
+        metrics := coalesce(metrics, '{*}');
+    END IF;
     PERFORM vitals.insert_server(new_id, name, host, vitals.port_of_server(port, kind, options), connector, username, password,
                                  options, metrics);
     IF kind.needs_superuser THEN
@@ -399,7 +406,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.add_server(text, text, integer, text, text, text, jsonb, text[]) IS
-'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. host may be host\instance. port: by default that of the instance, as its SQL Server Browser says it, else the connector''s own (mssql 1433). metrics: names of metrics and metric groups to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
+'Adds a server to the caller''s tenant, with its collection configured and switched off; returns its id. host may be host\instance. port: by default that of the instance, as its SQL Server Browser says it, else the connector''s own (mssql 1433). metrics: names of metrics and metric groups to collect, ''{*}'' for all; by default cpu_percent, memory_percent, connection_count, and all of connector collector. Errors: 22023 bad argument, 23505 name exists, 42501 connector not allowed, PT503 no collector has started yet to encrypt the password for.';
 
 CREATE TYPE vitals.collection_setting AS (
     server_id uuid,
@@ -410,30 +417,37 @@ CREATE TYPE vitals.collection_setting AS (
 );
 COMMENT ON TYPE vitals.collection_setting IS 'How a server is collected: what the collection functions return.';
 
--- One statement, of look-ups by key: what it costs is that it is parsed and planned anew for every call.
-CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
+-- One statement, of look-ups by key: dashboards ask for it all the time.
+CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server_id uuid) RETURNS vitals.collection_setting
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    setting vitals.collection_setting;
-    id uuid := CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END;
-    metrics jsonb;
+    setting vitals.collection_setting := vitals.query_row(
+        format('SELECT c.server_id, c.interval_seconds, c.enabled, ARRAY(SELECT jsonb_array_elements_text(c.metrics_enabled)),
+                       (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
+                FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name),
+        server_id);
 BEGIN
-    EXECUTE format('SELECT c.server_id, c.interval_seconds, c.enabled, c.metrics_enabled,
-                           (SELECT st.last_collected_at FROM %1$I.collection_state AS st WHERE st.server_id = $1)
-                    FROM %1$I.collection_config AS c WHERE c.server_id = $1', tenant.schema_name)
-        INTO setting.server_id, setting.interval_seconds, setting.enabled, metrics, setting.last_collected_at USING id;
     -- No server, or one whose configuration was deleted.
     IF setting.server_id IS NULL THEN
-        setting.server_id := vitals.find_server_in(tenant, server);
+        setting.server_id := vitals.find_server_in(tenant, server_id::text);
         EXECUTE format('SELECT st.last_collected_at FROM %I.collection_state AS st WHERE st.server_id = $1', tenant.schema_name)
-            INTO setting.last_collected_at USING setting.server_id;
-    END IF;
-    IF metrics IS NOT NULL THEN
-        setting.metrics_enabled := ARRAY(SELECT jsonb_array_elements_text(metrics));
+            INTO setting.last_collected_at USING server_id;
     END IF;
     RETURN setting;
+END
+$$;
+COMMENT ON FUNCTION vitals.stored_config_in(vitals.tenants, uuid) IS
+'How a server is collected, as the tenant''s role; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.stored_config_in(tenant vitals.tenants, server text) RETURNS vitals.collection_setting
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN vitals.stored_config_in(
+        tenant, CASE WHEN vitals.is_id(server) THEN server::uuid ELSE vitals.find_server_in(tenant, server) END);
 END
 $$;
 COMMENT ON FUNCTION vitals.stored_config_in(vitals.tenants, text) IS 'vitals.stored_config as the tenant''s role.';
@@ -444,6 +458,13 @@ SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.stored_config(text) IS
 'How a server (name or id) is collected; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
+
+CREATE FUNCTION vitals.stored_config(server_id uuid) RETURNS vitals.collection_setting
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.stored_config(uuid) IS
+'How a server is collected; enabled is NULL where its row of collection_config is missing. Error: PT404 server not found.';
 
 CREATE FUNCTION vitals.collection_config_put_in(
     tenant vitals.tenants, server text, interval_seconds integer, enabled boolean, metrics_enabled text[]
@@ -473,7 +494,7 @@ BEGIN
         USING found_id, interval_seconds, enabled,
             CASE WHEN metrics_enabled IS NOT NULL THEN vitals.check_metrics_in(tenant, metrics_enabled) END;
     PERFORM vitals.notify_collector();
-    RETURN vitals.stored_config_in(tenant, server);
+    RETURN vitals.stored_config_in(tenant, found_id);
 END
 $$;
 COMMENT ON FUNCTION vitals.collection_config_put_in(vitals.tenants, text, integer, boolean, text[]) IS

@@ -116,7 +116,7 @@ BEGIN
                     WHERE c.id = $1 AND NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.credential_id = c.id)',
                    tenant.schema_name)
         USING credential;
-    FOREACH of_server IN ARRAY ARRAY['collection_state', 'latest_collections', 'server_events']
+    FOREACH of_server IN ARRAY ARRAY['collection_state', 'collection_groups', 'latest_collections', 'server_events']
         || CASE WHEN keep_history THEN '{}'::name[] ELSE '{server_snapshots}' END
     LOOP
         EXECUTE format('DELETE FROM %I.%I AS w WHERE w.server_id = $1', tenant.schema_name, of_server) USING id;

@@ -64,6 +64,71 @@ $$;
 COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
 'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
 
+-- The usual case of it: one collection more, with other series. Slow groups make two of them in every few cycles, so what
+-- changes is computed once per pair of sets, and not for each value of each server.
+CREATE FUNCTION vitals.switch_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    done uuid[];
+BEGIN
+    EXECUTE format(
+        $sql$WITH new AS MATERIALIZED (
+             SELECT n.server_id, n.collected_at, n.id, n.set_key, n.connection_count, n.cpu_percent, n.memory_percent,
+                    count(*) OVER (PARTITION BY n.server_id) AS of_server
+             FROM %1$I.server_snapshots AS n
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
+         ), pair AS MATERIALIZED (
+             SELECT n.*, l.set_key AS old_set, l.collected_at AS old_at, l.snapshot_id AS old_id, l.older_series, l.older_vals,
+                    l.older_times
+             FROM new AS n JOIN %1$I.latest_collections AS l USING (server_id)
+             WHERE n.of_server = 1 AND l.collected_at < n.collected_at AND l.set_key <> n.set_key
+         ), change AS MATERIALIZED (
+             SELECT p.old_set, p.set_key, k.series_keys, d.series, d.positions, coalesce(h.connections, false) AS connections,
+                    coalesce(h.cpu, false) AS cpu, coalesce(h.memory, false) AS memory
+             FROM (SELECT DISTINCT old_set, set_key FROM pair) AS p
+             JOIN %1$I.series_sets AS k USING (set_key)
+             CROSS JOIN LATERAL (
+                 SELECT array_agg(o.series_key ORDER BY o.position) AS series, array_agg(o.position ORDER BY o.position) AS positions
+                 FROM %1$I.set_members AS o WHERE o.set_key = p.old_set AND o.series_key <> ALL (k.series_keys)) AS d
+             CROSS JOIN LATERAL (
+                 SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
+                        bool_or(t.name = 'memory_percent') AS memory
+                 FROM %1$I.set_members AS m JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id
+                 WHERE m.set_key = p.set_key AND m.instance = '') AS h
+         ), switched AS (
+             UPDATE %1$I.latest_collections AS l
+             SET collected_at = p.collected_at, snapshot_id = p.id, set_key = p.set_key,
+                 connection_count = CASE WHEN c.connections THEN p.connection_count ELSE l.connection_count END,
+                 cpu_percent = CASE WHEN c.cpu THEN p.cpu_percent ELSE l.cpu_percent END,
+                 memory_percent = CASE WHEN c.memory THEN p.memory_percent ELSE l.memory_percent END,
+                 (older_series, older_vals, older_times) = (
+                     SELECT array_agg(e.series_key), array_agg(e.value), array_agg(e.collected_at)
+                     FROM (SELECT d.series_key, s.vals[d.position] AS value, p.old_at::timestamptz AS collected_at
+                           -- The limit makes it a look-up, whatever the planner knows of the table.
+                           FROM (SELECT o.vals FROM %1$I.server_snapshots AS o
+                                 WHERE c.series IS NOT NULL AND o.server_id = p.server_id AND o.collected_at = p.old_at
+                                     AND o.id = p.old_id
+                                 LIMIT 1) AS s
+                           CROSS JOIN unnest(c.series, c.positions) AS d (series_key, position)
+                           UNION ALL
+                           SELECT o.series_key, o.value, o.collected_at
+                           FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
+                           WHERE o.series_key <> ALL (c.series_keys)) AS e)
+             FROM pair AS p JOIN change AS c USING (old_set, set_key)
+             WHERE l.server_id = p.server_id
+             RETURNING l.server_id
+         )
+         SELECT array_agg(server_id) FROM switched$sql$, tenant_schema)
+        INTO done USING server_ids, snapshot_ids, since, until;
+    RETURN coalesce(done, '{}');
+END
+$$;
+COMMENT ON FUNCTION vitals.switch_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+'vitals.merge_latest for servers that have one snapshot more than before, with other series; returns which those were.';
+
 -- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
 -- put together again, series by series.
 CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
@@ -71,7 +136,13 @@ RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    switched constant uuid[] := vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, since, until);
+    rest constant uuid[] := ARRAY(SELECT m.id FROM unnest(server_ids) AS m (id) WHERE m.id <> ALL (switched));
 BEGIN
+    IF rest = '{}' THEN
+        RETURN;
+    END IF;
     EXECUTE format(
         $sql$WITH candidate AS MATERIALIZED (
              SELECT n.server_id, n.collected_at, n.id AS snapshot_id, n.set_key, n.vals, true AS is_new
@@ -125,7 +196,7 @@ BEGIN
              connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
              memory_percent = excluded.memory_percent, older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
         tenant_schema)
-        USING server_ids, snapshot_ids, since, until;
+        USING rest, snapshot_ids, since, until;
 END
 $$;
 COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
@@ -173,29 +244,43 @@ DECLARE
                     (p ->> 'consecutive_failures')::integer AS consecutive_failures,
                     p #>> '{error,class}' AS last_error_class, (p #>> '{error,number}')::integer AS last_error_number,
                     p #>> '{error,message}' AS last_error, CASE WHEN p ? 'error' THEN collected_at END AS last_error_at,
-                    p -> 'facts' AS facts
+                    p -> 'facts' AS facts, (p ->> 'login_ms')::double precision AS login_ms,
+                    (p ->> 'query_ms')::double precision AS query_ms, (p ->> 'bytes')::bigint AS bytes,
+                    (p ->> 'rows')::bigint AS rows, (p ->> 'round_trips')::integer AS round_trips
              FROM newest
          ), state_of_known AS (
              UPDATE %1$I.collection_state AS st
              SET status = e.status,
                  status_since = CASE WHEN st.status = e.status THEN st.status_since ELSE e.status_since END,
-                 last_started_at = e.last_started_at,
+                 last_started_at = coalesce(e.last_started_at, st.last_started_at),
                  last_collected_at = coalesce(e.last_collected_at, st.last_collected_at),
-                 next_due_at = e.next_due_at, lag_ms = e.lag_ms, duration_ms = e.duration_ms,
+                 next_due_at = e.next_due_at, lag_ms = coalesce(e.lag_ms, st.lag_ms),
+                 duration_ms = coalesce(e.duration_ms, st.duration_ms),
                  consecutive_failures = e.consecutive_failures,
                  last_error_class = e.last_error_class, last_error_number = e.last_error_number,
                  last_error = e.last_error, last_error_at = coalesce(e.last_error_at, st.last_error_at),
-                 facts = coalesce(e.facts, st.facts)
+                 facts = coalesce(e.facts, st.facts), login_ms = coalesce(e.login_ms, st.login_ms),
+                 query_ms = coalesce(e.query_ms, st.query_ms), bytes = coalesce(e.bytes, st.bytes),
+                 rows = coalesce(e.rows, st.rows), round_trips = coalesce(e.round_trips, st.round_trips)
              FROM new_state AS e WHERE st.server_id = e.server_id
              RETURNING st.server_id
          ), state_of_new AS (
              INSERT INTO %1$I.collection_state
                  (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
-                  consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts)
-             SELECT server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
-                    consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts
+                  consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts, login_ms,
+                  query_ms, bytes, rows, round_trips)
+             SELECT server_id, status, status_since, coalesce(last_started_at, status_since), last_collected_at, next_due_at,
+                    coalesce(lag_ms, 0), coalesce(duration_ms, 0), consecutive_failures, last_error_class,
+                    last_error_number, last_error, last_error_at, facts, login_ms, query_ms, bytes, rows, round_trips
              FROM new_state WHERE server_id NOT IN (SELECT server_id FROM state_of_known)
              ON CONFLICT DO NOTHING
+         ), group_state AS (
+             INSERT INTO %1$I.collection_groups AS g (server_id, groups)
+             SELECT DISTINCT ON (server_id) server_id, p -> 'groups' FROM poll WHERE p ? 'groups' ORDER BY server_id, nr DESC
+             -- A collector does not know what its predecessor saw.
+             ON CONFLICT (server_id) DO UPDATE
+             SET groups = (SELECT jsonb_object_agg(e.key, jsonb_build_object('ok_at', g.groups #> ARRAY[e.key, 'ok_at']) || e.value)
+                           FROM jsonb_each(excluded.groups) AS e)
          )$sql$;
     server_sql constant text := $sql$, free_server AS (
              SELECT s.id FROM %1$I.servers AS s WHERE s.id IN (SELECT server_id FROM newest)
@@ -362,37 +447,108 @@ $$;
 COMMENT ON FUNCTION vitals.store_rows(name, jsonb, boolean) IS
 'Stores a batch of polls (core/poll_record.h) of one tenant, makes the partitions it lacks, and returns the ids of the new rows of server_snapshots. Polls of servers that are gone are left out.';
 
+CREATE FUNCTION vitals.notify_wanted(tenant_schema name) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted boolean;
+BEGIN
+    EXECUTE format('SELECT s.notify FROM %I.settings AS s LIMIT 1', tenant_schema) INTO wanted;
+    RETURN coalesce(wanted, current_setting('vitals.notify')::boolean);
+EXCEPTION WHEN syntax_error_or_access_rule_violation THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION vitals.notify_wanted(name) IS
+'Whether each collection of a tenant is announced: its settings.notify, else the setting vitals.notify.';
+
+CREATE FUNCTION vitals.notify_listeners(tenant_schema name, batch jsonb, ids uuid[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- A notification has less than 8000 bytes.
+    most_bytes constant integer := 7999;
+    channel constant text := 'vitals_' || substr(tenant_schema, length('tenant_') + 1);
+    snapshot record;
+    payload text;
+BEGIN
+    -- A full queue would fail the commit. It is full when a session listens and never looks.
+    IF pg_notification_queue_usage() > 0.5 THEN
+        RETURN;
+    END IF;
+    FOR snapshot IN EXECUTE format(
+        $sql$SELECT n.id, n.server_id, left(s.name, 200) AS name, n.collected_at, n.status, p -> 'error' AS error, m.metrics
+         FROM jsonb_array_elements($1 -> 'polls') AS p
+         JOIN %1$I.server_snapshots AS n ON n.server_id = (p ->> 'server_id')::uuid
+             AND n.collected_at = (p ->> 'collected_at')::timestamptz(3) AND n.id = ANY ($2)
+         JOIN %1$I.servers AS s ON s.id = n.server_id
+         LEFT JOIN %1$I.metric_snapshots AS m
+             ON m.server_id = n.server_id AND m.collected_at = n.collected_at AND m.id = n.id$sql$, tenant_schema)
+        USING batch, ids
+    LOOP
+        payload := json_build_object(
+            'id', snapshot.id, 'server_id', snapshot.server_id, 'server', snapshot.name, 'collected_at', snapshot.collected_at,
+            'status', snapshot.status, 'error', snapshot.error, 'metrics', snapshot.metrics);
+        IF octet_length(payload) > most_bytes THEN
+            payload := json_build_object(
+                'id', snapshot.id, 'server_id', snapshot.server_id, 'server', snapshot.name,
+                'collected_at', snapshot.collected_at, 'status', snapshot.status, 'error', snapshot.error, 'cut', true,
+                'metrics', (SELECT json_object_agg(m.key, m.value) FROM json_each(snapshot.metrics) AS m
+                            WHERE json_typeof(m.value) <> 'object'));
+        END IF;
+        IF octet_length(payload) > most_bytes THEN
+            payload := json_build_object(
+                'id', snapshot.id, 'server_id', snapshot.server_id, 'collected_at', snapshot.collected_at,
+                'status', snapshot.status, 'cut', true);
+        END IF;
+        PERFORM pg_notify(channel, payload);
+    END LOOP;
+-- Whatever the tenant made of its relations: what was stored stays stored.
+EXCEPTION WHEN OTHERS THEN
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION vitals.notify_listeners(name, jsonb, uuid[]) IS
+'Announces stored collections on the channel vitals_<tenant>: id, server_id, server, collected_at, status, error and metrics as one JSON object each. One that is too long for a notification has "cut": true, and of its metrics only those without instances, or none; metric_snapshots has all under its id. Nothing is sent while the server''s notification queue is more than half full. Never fails.';
+
 CREATE FUNCTION vitals.store_polls(
-    tenant_schema name, batch jsonb, OUT stored integer, OUT rejected integer, OUT reason text)
+    tenant_schema name, batch jsonb, notify boolean DEFAULT false, OUT stored integer, OUT rejected integer, OUT reason text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     poll jsonb;
+    ids uuid[];
 BEGIN
     rejected := 0;
     BEGIN
-        stored := coalesce(cardinality(vitals.store_rows(tenant_schema, batch)), 0);
-        RETURN;
-    EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-        stored := 0;
+        ids := vitals.store_rows(tenant_schema, batch);
+    -- raise_exception: what a trigger of the tenant says without a code of its own.
+    EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
+        -- One of them is poison; find it, so that it costs the others nothing.
+        FOR poll IN SELECT jsonb_array_elements(batch -> 'polls') LOOP
+            BEGIN
+                ids := ids || vitals.store_rows(
+                    tenant_schema,
+                    jsonb_build_object(
+                        'sets', jsonb_build_array(coalesce(batch -> 'sets' -> (poll ->> 'set')::integer, '[]')),
+                        'polls', jsonb_build_array(jsonb_set(poll, '{set}', '0', false))));
+            EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
+                rejected := rejected + 1;
+                reason := SQLERRM;
+            END;
+        END LOOP;
     END;
-    -- One of them is poison; find it, so that it costs the others nothing.
-    FOR poll IN SELECT jsonb_array_elements(batch -> 'polls') LOOP
-        BEGIN
-            stored := stored + coalesce(cardinality(vitals.store_rows(
-                tenant_schema,
-                jsonb_build_object('sets', jsonb_build_array(coalesce(batch -> 'sets' -> (poll ->> 'set')::integer, '[]')),
-                                   'polls', jsonb_build_array(jsonb_set(poll, '{set}', '0', false))))), 0);
-        EXCEPTION WHEN data_exception OR integrity_constraint_violation THEN
-            rejected := rejected + 1;
-            reason := SQLERRM;
-        END;
-    END LOOP;
+    stored := coalesce(cardinality(ids), 0);
+    IF notify AND stored > 0 THEN
+        PERFORM vitals.notify_listeners(tenant_schema, batch, ids);
+    END IF;
 END
 $$;
-COMMENT ON FUNCTION vitals.store_polls(name, jsonb) IS
-'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message.';
+COMMENT ON FUNCTION vitals.store_polls(name, jsonb, boolean) IS
+'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message. notify: tells who listens, see vitals.notify_listeners.';
 
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
@@ -408,7 +564,7 @@ BEGIN
          USING (SELECT event_key, row_number() OVER (PARTITION BY server_id ORDER BY event_key DESC) AS age
                 FROM %1$I.server_events) AS aged
          WHERE aged.event_key = e.event_key AND aged.age > 1000$sql$, tenant_schema);
-    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'latest_collections', 'server_events'] LOOP
+    FOREACH written_by_collector IN ARRAY ARRAY['collection_state', 'collection_groups', 'latest_collections', 'server_events'] LOOP
         EXECUTE format($sql$DELETE FROM %1$I.%2$I AS w
                         WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);

@@ -43,7 +43,8 @@ CREATE FUNCTION vitals.collection_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (
     server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
-    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
+    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb,
+    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -58,7 +59,8 @@ BEGIN
                      ELSE 'scheduled' END,
                 CASE WHEN c.enabled THEN st.next_due_at END, st.lag_ms * interval '1 millisecond',
                 st.last_collected_at, st.duration_ms * interval '1 millisecond', coalesce(st.consecutive_failures, 0),
-                st.last_error_class, st.last_error, st.last_error_at, st.facts
+                st.last_error_class, st.last_error, st.last_error_at, st.facts, st.login_ms, st.query_ms, st.bytes, st.rows,
+                st.round_trips
          FROM %1$I.servers AS s
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
          LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
@@ -71,7 +73,8 @@ CREATE FUNCTION vitals.collection_status_rows()
 RETURNS TABLE (
     server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
-    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb)
+    consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb,
+    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
@@ -79,7 +82,8 @@ COMMENT ON FUNCTION vitals.collection_status_rows() IS 'Rows of the view vitals.
 
 CREATE VIEW vitals.collection_status AS
 SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag,
-    c.last_collected_at, c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
+    c.last_collected_at, c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts,
+    c.login_ms, c.query_ms, c.bytes, c.rows, c.round_trips
 FROM vitals.collection_status_rows() AS c;
 COMMENT ON VIEW vitals.collection_status IS 'How the collection of every server of your tenant is going.';
 COMMENT ON COLUMN vitals.collection_status.server IS 'Name of the server.';
@@ -94,11 +98,65 @@ COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is
 COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
 COMMENT ON COLUMN vitals.collection_status.last_collected_at IS 'When something was read last.';
 COMMENT ON COLUMN vitals.collection_status.duration IS 'How long the last poll took.';
-COMMENT ON COLUMN vitals.collection_status.consecutive_failures IS 'How many of the newest polls failed in a row.';
+COMMENT ON COLUMN vitals.collection_status.consecutive_failures IS 'How many of the newest polls and probes failed in a row.';
 COMMENT ON COLUMN vitals.collection_status.error_class IS 'Class of the last poll''s error, for example login; NULL after a good poll.';
 COMMENT ON COLUMN vitals.collection_status.last_error IS 'Message of the last poll''s error; NULL after a good poll.';
 COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed last, also if the newest did not.';
 COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';
+
+COMMENT ON COLUMN vitals.collection_status.login_ms IS
+'What the last poll that read something cost: name lookup, connection and login; 0 where the connection was kept. This and the following columns are NULL where the connector does not say.';
+COMMENT ON COLUMN vitals.collection_status.query_ms IS 'Round trips of its queries.';
+COMMENT ON COLUMN vitals.collection_status.bytes IS 'Bytes sent and received.';
+COMMENT ON COLUMN vitals.collection_status.rows IS 'Rows read.';
+COMMENT ON COLUMN vitals.collection_status.round_trips IS 'How often the network was crossed for its queries.';
+
+CREATE FUNCTION vitals.group_status_rows_in(tenant vitals.tenants)
+RETURNS TABLE (
+    server text, metric_group text, state text, last_run_at timestamptz, last_success_at timestamptz,
+    duration_ms double precision, rows bigint, error_class text, error_number integer, error text)
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format(
+        $sql$SELECT s.name, g.key, g.value ->> 'state', (g.value ->> 'at')::timestamptz, (g.value ->> 'ok_at')::timestamptz,
+                (g.value ->> 'ms')::double precision, (g.value ->> 'rows')::bigint, g.value ->> 'class',
+                (g.value ->> 'number')::integer, g.value ->> 'message'
+         FROM %1$I.servers AS s
+         JOIN %1$I.collection_groups AS c ON c.server_id = s.id
+         CROSS JOIN jsonb_each(c.groups) AS g
+         ORDER BY s.name, g.key$sql$, tenant.schema_name);
+END
+$$;
+COMMENT ON FUNCTION vitals.group_status_rows_in(vitals.tenants) IS 'vitals.group_status_rows as the tenant''s role.';
+
+CREATE FUNCTION vitals.group_status_rows()
+RETURNS TABLE (
+    server text, metric_group text, state text, last_run_at timestamptz, last_success_at timestamptz,
+    duration_ms double precision, rows bigint, error_class text, error_number integer, error text)
+LANGUAGE c STABLE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_as_tenant';
+COMMENT ON FUNCTION vitals.group_status_rows() IS 'Rows of the view vitals.group_status.';
+
+CREATE VIEW vitals.group_status AS
+SELECT g.server, g.metric_group, g.state, g.last_run_at, g.last_success_at, g.duration_ms, g.rows, g.error_class,
+    g.error_number, g.error
+FROM vitals.group_status_rows() AS g;
+COMMENT ON VIEW vitals.group_status IS
+'How each metric group of each server of your tenant is going. Brought up to date when a state changes, and else every five minutes.';
+COMMENT ON COLUMN vitals.group_status.server IS 'Name of the server.';
+COMMENT ON COLUMN vitals.group_status.metric_group IS 'Name of the group: vitals.metric_groups says what it collects.';
+COMMENT ON COLUMN vitals.group_status.state IS
+'ok; failed; denied: the login lacks a permission, asked again later; yielded: it gave way to the server''s own work; absent: there is no such thing in this version or edition.';
+COMMENT ON COLUMN vitals.group_status.last_run_at IS 'When it was read last, as of when the row was written. Slow groups are read every n-th cycle.';
+COMMENT ON COLUMN vitals.group_status.last_success_at IS 'When it was read well last; NULL where it never was.';
+COMMENT ON COLUMN vitals.group_status.duration_ms IS 'How long its answer took.';
+COMMENT ON COLUMN vitals.group_status.rows IS 'Rows of its answer.';
+COMMENT ON COLUMN vitals.group_status.error_class IS 'Class of its error; NULL where there is none.';
+COMMENT ON COLUMN vitals.group_status.error_number IS 'The server''s own number of the error.';
+COMMENT ON COLUMN vitals.group_status.error IS 'Its message.';
 
 CREATE FUNCTION vitals.fleet_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (

@@ -100,8 +100,13 @@ CREATE FUNCTION vitals_api.collection_config_get(server_id uuid) RETURNS vitals.
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    setting vitals.collection_setting := vitals.stored_config(server_id);
 BEGIN
-    RETURN vitals.config_with_defaults(vitals.stored_config(server_id::text));
+    IF setting.enabled IS NULL THEN
+        RETURN vitals.config_with_defaults(setting);
+    END IF;
+    RETURN setting;
 END
 $$;
 COMMENT ON FUNCTION vitals_api.collection_config_get(uuid) IS

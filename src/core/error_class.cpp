@@ -10,7 +10,7 @@ namespace {
 
 using Entry = std::pair<ErrorClass, std::string_view>;
 
-constexpr std::array<Entry, 19> names{{
+constexpr std::array<Entry, error_class_count> names{{
     {ErrorClass::name_lookup, "name_lookup"},
     {ErrorClass::not_allowed, "not_allowed"},
     {ErrorClass::refused, "refused"},

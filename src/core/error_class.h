@@ -2,6 +2,7 @@
 // statuses, events and documentation speak one language whatever is being polled.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string_view>
 
@@ -28,6 +29,8 @@ enum class ErrorClass {
     prober_lost,           // the prober that ran the poll crashed or was killed (set by the collector)
     internal,              // a defect of ours
 };
+
+constexpr std::size_t error_class_count = static_cast<std::size_t>(ErrorClass::internal) + 1;
 
 // The name used in SQL, logs and on the wire, for example "name_lookup".
 std::string_view to_text(ErrorClass error_class) noexcept;

@@ -71,23 +71,50 @@ class Sets {
     Json json_ = Json::array();
 };
 
+void put(Json& json, const char* name, const std::optional<double>& value) {
+    if (value) json[name] = *value;
+}
+
+Json to_json(const GroupOutcome& group) {
+    const GroupStatus& status = group.status;
+    Json json{{"state", to_text(status.state)}, {"ms", status.duration_ms}, {"rows", status.rows}, {"at", group.at}};
+    if (!group.ok_at.empty()) json["ok_at"] = group.ok_at;
+    if (status.failure) {
+        json["class"] = to_text(status.failure->error_class);
+        json["number"] = status.failure->number;
+        json["message"] = status.failure->message;
+    }
+    return json;
+}
+
+void put_cost(Json& json, const PollRecord::Cost& cost) {
+    json["login_ms"] = cost.login_ms;
+    json["query_ms"] = cost.query_ms;
+    json["bytes"] = cost.bytes;
+    json["rows"] = cost.rows;
+    json["round_trips"] = cost.round_trips;
+}
+
 Json to_json(const PollRecord& record, Sets& sets) {
     Json json{{"server_id", record.server_id},
               {"collected_at", record.collected_at},
-              {"started_at", record.started_at},
               {"next_due_at", record.next_due_at},
               {"old_status", to_text(record.old_status)},
               {"status", to_text(record.status)},
               {"collected", record.collected},
-              {"consecutive_failures", record.consecutive_failures},
-              {"lag_ms", record.lag_ms},
-              {"duration_ms", record.duration_ms}};
-    if (record.interval_ms) json["interval_ms"] = *record.interval_ms;
+              {"consecutive_failures", record.consecutive_failures}};
+    if (!record.started_at.empty()) json["started_at"] = record.started_at;
+    put(json, "lag_ms", record.lag_ms);
+    put(json, "duration_ms", record.duration_ms);
+    put(json, "interval_ms", record.interval_ms);
     if (record.failure) {
         json["error"] = {{"class", to_text(record.failure->error_class)},
                          {"number", record.failure->number},
                          {"message", record.failure->message}};
     }
+    if (record.cost) put_cost(json, *record.cost);
+    for (const auto& group : record.groups)
+        json["groups"][group.status.name] = to_json(group);
     if (!record.facts.empty()) json["facts"] = record.facts;
     if (!record.values.empty()) {
         const auto values = in_order(record.values);
@@ -100,8 +127,8 @@ Json to_json(const PollRecord& record, Sets& sets) {
 }  // namespace
 
 std::string encode_summary(const PollRecord& record) {
-    Json json{
-        {"collected_at", record.collected_at}, {"status", to_text(record.status)}, {"duration_ms", record.duration_ms}};
+    Json json{{"collected_at", record.collected_at}, {"status", to_text(record.status)}};
+    put(json, "duration_ms", record.duration_ms);
     if (record.failure) {
         json["error_class"] = to_text(record.failure->error_class);
         json["error"] = record.failure->message;

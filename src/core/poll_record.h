@@ -7,11 +7,13 @@
 // left out where nothing was read.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "core/group_history.h"
 #include "core/target_status.h"
 #include "core/wire.h"
 
@@ -21,16 +23,26 @@ struct PollRecord {
     std::string server_id;  // uuid
     // Times as text that timestamptz reads, in UTC with milliseconds.
     std::string collected_at;
-    std::string started_at;
+    std::string started_at;  // empty: a cycle that passed without a poll, since the target is down
     std::string next_due_at;
     TargetStatus old_status = TargetStatus::unknown;
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read
     int consecutive_failures = 0;
-    double lag_ms = 0;
-    double duration_ms = 0;
+    std::optional<double> lag_ms;
+    std::optional<double> duration_ms;
     std::optional<double> interval_ms;
     std::optional<Failure> failure;
+    // What it cost; nothing where there was no poll, or the connector does not say.
+    struct Cost {
+        double login_ms = 0;
+        double query_ms = 0;
+        std::uint64_t bytes = 0;
+        std::uint64_t rows = 0;
+        std::uint64_t round_trips = 0;
+    };
+    std::optional<Cost> cost;
+    std::vector<GroupOutcome> groups;  // empty unless they are to be written
     std::vector<Value> values;
     std::map<std::string, std::string> facts;
 };

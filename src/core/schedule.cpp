@@ -1,12 +1,17 @@
 #include "core/schedule.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace vitals::core {
 
 namespace {
 
+using namespace std::chrono_literals;
 using std::chrono::milliseconds;
+
+constexpr auto first_probe_wait = 10s;
+constexpr auto most_probe_wait = 5min;
 
 // FNV-1a: must never change, or a fleet's phases would move with an upgrade.
 std::uint64_t stable_hash(std::string_view text) noexcept {
@@ -31,102 +36,232 @@ Schedule::Time next_place(Schedule::Time after, milliseconds interval, milliseco
     return Schedule::Time{place};
 }
 
+// Never "healthy" by having run for long: only a good poll starts over.
+Backoff probe_backoff() {
+    return {first_probe_wait, most_probe_wait, Backoff::Duration::max()};
+}
+
+constexpr std::size_t index_of(Lane lane) noexcept {
+    return static_cast<std::size_t>(lane);
+}
+
 }  // namespace
 
-void Schedule::put(Key key, std::string_view identity, milliseconds interval, Time now) {
-    auto [found, added] = entries_.try_emplace(key);
-    Entry& entry = found->second;
-    if (!added && entry.interval == interval) return;
+Places Places::of(std::size_t concurrency) noexcept {
+    Places places;
+    places.resize(concurrency);
+    return places;
+}
+
+void Places::resize(std::size_t concurrency) noexcept {
+    const auto share = [&](std::size_t part) { return std::max<std::size_t>(concurrency / part, 1); };
+    most_ = {concurrency, share(2), share(4)};
+}
+
+std::size_t Places::free(Lane lane) const noexcept {
+    const auto left = [](std::size_t most, std::size_t taken) { return most - std::min(most, taken); };
+    return std::min(left(most_[0], taken()),
+                    lane == Lane::proven ? most_[0] : left(most_.at(index_of(lane)), taken_.at(index_of(lane))));
+}
+
+void Places::take(Lane lane) noexcept {
+    ++taken_.at(index_of(lane));
+}
+
+void Places::give_back(Lane lane) noexcept {
+    --taken_.at(index_of(lane));
+}
+
+void Schedule::put(Key key, std::string_view identity, milliseconds interval, Time now, Lane lane) {
+    const auto known = entries_.find(key);
+    if (known == entries_.end()) {
+        wait_until(key, add(key, identity, interval, lane), Wait::poll, now);
+        return;
+    }
+    Entry& entry = known->second;
+    if (entry.interval == interval) return;
     entry.interval = interval;
     entry.phase = phase_of(identity, interval);
-    if (added) {
-        wait_until(key, entry, now);
-    } else if (entry.waiting) {
-        wait_until(key, entry, std::min(entry.due, next_place(now, interval, entry.phase)));
-    }
+    const Time place = next_place(now, interval, entry.phase);
+    if (entry.down) begin_cycles(key, entry, std::min(entry.cycle, place));
+    if (entry.wait == Wait::poll) wait_until(key, entry, Wait::poll, std::min(entry.due, place));
+}
+
+void Schedule::put_down(Key key, std::string_view identity, milliseconds interval, Time now) {
+    Entry& entry = add(key, identity, interval, Lane::failing);
+    begin_cycles(key, entry, next_place(now, interval, entry.phase));
+    wait_until(key, entry, Wait::probe, now);
+}
+
+Schedule::Entry& Schedule::add(Key key, std::string_view identity, milliseconds interval, Lane lane) {
+    return entries_
+        .insert_or_assign(
+            key,
+            Entry{
+                .interval = interval, .phase = phase_of(identity, interval), .lane = lane, .backoff = probe_backoff()})
+        .first->second;
 }
 
 void Schedule::remove(Key key) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return;
     stop_waiting(key, found->second);
+    end_cycles(key, found->second);
     entries_.erase(found);
 }
 
-std::vector<Schedule::Due> Schedule::take_due(Time now, std::size_t limit, std::size_t suspect_limit) {
-    std::vector<Due> taken;
-    take(healthy_, now, limit, taken);
-    take(suspects_, now, std::min(suspect_limit, limit - taken.size()), taken);
-    return taken;
-}
-
-void Schedule::take(Queue& from, Time now, std::size_t limit, std::vector<Due>& taken) {
-    while (limit > 0 && !from.empty() && from.begin()->first <= now) {
-        const auto [due, key] = *from.begin();
-        from.erase(from.begin());
-        entries_.at(key).waiting = false;
-        taken.push_back({key, due});
-        --limit;
+std::optional<Schedule::Due> Schedule::take_due(Time now, const Places& places) {
+    for (std::size_t number = 0; number < queues_.size(); ++number) {
+        const Queue& queue = queues_.at(number);
+        const Lane lane = lane_of_queue(number);
+        if (queue.empty() || queue.begin()->first > now || places.free(lane) == 0) continue;
+        const auto [due, key] = *queue.begin();
+        Entry& entry = entries_.at(key);
+        stop_waiting(key, entry);
+        entry.probing = number == probes;
+        return Due{.key = key, .due = due, .lane = lane, .probe = entry.probing};
     }
+    return std::nullopt;
 }
 
-Schedule::Time Schedule::done(Key key, bool succeeded, Time now) {
+std::vector<Schedule::Key> Schedule::take_passed(Time now) {
+    std::vector<Key> passed;
+    while (!cycles_.empty() && cycles_.begin()->first <= now) {
+        const Key key = cycles_.begin()->second;
+        Entry& entry = entries_.at(key);
+        begin_cycles(key, entry, next_place(now, entry.interval, entry.phase));
+        passed.push_back(key);
+    }
+    return passed;
+}
+
+Schedule::Time Schedule::done(Key key, Ending ending, Time now) {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return Time{};
     Entry& entry = found->second;
     stop_waiting(key, entry);
-    entry.suspect = !succeeded;
     // The first poll comes at once and seldom at its place; half an interval keeps the second one from following on its
     // heels, with a rate over a second or two.
-    wait_until(key, entry, next_place(std::max(now, entry.due + entry.interval / 2), entry.interval, entry.phase));
-    return entry.due;
+    const Time next = next_place(std::max(now, entry.due + entry.interval / 2), entry.interval, entry.phase);
+    if (ending == Ending::down) {
+        entry.lane = Lane::failing;
+        begin_cycles(key, entry, next);
+        wait_until(key, entry, Wait::probe, now + entry.backoff.failed_after({}));
+        return next;
+    }
+    end_cycles(key, entry);
+    if (ending == Ending::good) entry.backoff = probe_backoff();
+    entry.lane = ending == Ending::good ? Lane::proven : Lane::failing;
+    wait_until(key, entry, Wait::poll, next);
+    return next;
 }
 
-Schedule::Time Schedule::again(Key key, milliseconds delay, Time now) {
+void Schedule::probed(Key key, bool answered, Time now) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    entry.probing = false;
+    const auto wanted = std::exchange(entry.poll_after_probe, std::nullopt);
+    if (answered || wanted) {
+        end_cycles(key, entry);
+        entry.lane = wanted.value_or(Lane::failing);
+        wait_until(key, entry, Wait::poll, now);
+    } else {
+        wait_until(key, entry, Wait::probe, now + entry.backoff.failed_after({}));
+    }
+}
+
+void Schedule::again(Key key, milliseconds delay, Time now) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    wait_until(key, entry, std::exchange(entry.probing, false) ? Wait::probe : Wait::poll, now + delay);
+}
+
+void Schedule::hurry(Key key, Time now, Lane lane) {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    if (entry.probing) {
+        entry.poll_after_probe = lane;
+    } else if (entry.wait != Wait::none) {
+        const Time due = entry.wait == Wait::poll ? std::min(entry.due, now) : now;
+        stop_waiting(key, entry);
+        end_cycles(key, entry);
+        entry.lane = lane;
+        wait_until(key, entry, Wait::poll, due);
+    }
+}
+
+Schedule::Time Schedule::next_cycle(Key key) const {
     const auto found = entries_.find(key);
     if (found == entries_.end()) return Time{};
-    wait_until(key, found->second, now + delay);
-    return found->second.due;
+    return found->second.down ? found->second.cycle : found->second.due;
 }
 
-void Schedule::hurry(Key key, Time now) {
+bool Schedule::is_down(Key key) const {
     const auto found = entries_.find(key);
-    if (found == entries_.end() || !found->second.waiting || found->second.due <= now) return;
-    wait_until(key, found->second, now);
+    return found != entries_.end() && found->second.down;
 }
 
-std::optional<Schedule::Time> Schedule::next_due(bool with_suspects) const {
+std::optional<Schedule::Time> Schedule::next_due(const Places& places) const {
     std::optional<Time> next;
-    if (!healthy_.empty()) next = healthy_.begin()->first;
-    if (with_suspects && !suspects_.empty()) {
-        const Time suspect = suspects_.begin()->first;
-        next = next ? std::min(*next, suspect) : suspect;
+    for (std::size_t number = 0; number < queues_.size(); ++number) {
+        const Queue& queue = queues_.at(number);
+        if (queue.empty() || places.free(lane_of_queue(number)) == 0) continue;
+        next = next ? std::min(*next, queue.begin()->first) : queue.begin()->first;
     }
     return next;
 }
 
-std::size_t Schedule::overdue(Time now) const {
+std::optional<Schedule::Time> Schedule::next_passed() const {
+    if (cycles_.empty()) return std::nullopt;
+    return cycles_.begin()->first;
+}
+
+std::size_t Schedule::waiting(Time now, milliseconds for_at_least) const {
     std::size_t count = 0;
-    for (const Queue* waiting : {&healthy_, &suspects_}) {
-        for (const auto& [due, key] : *waiting) {
-            if (due >= now) break;
+    for (std::size_t number = 0; number < lane_count; ++number) {
+        for (const auto& [due, key] : queues_.at(number)) {
+            if (due > now - for_at_least) break;
             ++count;
         }
     }
     return count;
 }
 
-void Schedule::wait_until(Key key, Entry& entry, Time due) {
+std::size_t Schedule::queue_of(const Entry& entry) noexcept {
+    return entry.wait == Wait::probe ? probes : index_of(entry.lane);
+}
+
+Lane Schedule::lane_of_queue(std::size_t queue) noexcept {
+    return queue == probes ? Lane::failing : static_cast<Lane>(queue);
+}
+
+void Schedule::wait_until(Key key, Entry& entry, Wait wait, Time due) {
     stop_waiting(key, entry);
     entry.due = due;
-    entry.waiting = true;
-    queue(entry).emplace(due, key);
+    entry.wait = wait;
+    queues_.at(queue_of(entry)).emplace(due, key);
 }
 
 void Schedule::stop_waiting(Key key, Entry& entry) {
-    if (!entry.waiting) return;
-    queue(entry).erase({entry.due, key});
-    entry.waiting = false;
+    if (entry.wait == Wait::none) return;
+    queues_.at(queue_of(entry)).erase({entry.due, key});
+    entry.wait = Wait::none;
+}
+
+void Schedule::begin_cycles(Key key, Entry& entry, Time first) {
+    end_cycles(key, entry);
+    entry.down = true;
+    entry.cycle = first;
+    cycles_.emplace(first, key);
+}
+
+void Schedule::end_cycles(Key key, Entry& entry) {
+    if (!entry.down) return;
+    cycles_.erase({entry.cycle, key});
+    entry.down = false;
 }
 
 }  // namespace vitals::core

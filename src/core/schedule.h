@@ -1,11 +1,15 @@
-// Decides which target is due. Pure arithmetic over a monotonic clock that the caller passes in.
+// Decides what of one tenant is due. Pure arithmetic over a monotonic clock that the caller passes in.
 //
 // Every target has a stable phase (a hash of its id), so that a fleet's polls spread over the interval and keep their
 // places across restarts of the collector. A target that is new, or was switched on, is due at once. A poll that is
-// late is done once and not made up for. Targets whose last poll failed are kept apart ("suspects"), so that waiting
-// for dead servers can be limited without delaying the living.
+// late is done once and not made up for.
+//
+// Targets that answer are never kept waiting by those that do not: each waits in a lane, and only the first lane may
+// use all places. A target that is down is not polled any more but probed, after growing waits; its cycles pass without
+// network work (take_passed()), until a probe is answered and makes a poll due at once.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +20,52 @@
 #include <utility>
 #include <vector>
 
+#include "core/backoff.h"
+
 namespace vitals::core {
+
+enum class Lane : std::uint8_t {
+    proven,    // the last poll read something, or somebody waits for the next
+    unproven,  // nothing is known yet: the poll may take a whole deadline
+    failing,   // the last poll failed; also probes
+};
+constexpr std::size_t lane_count = 3;
+
+// Places for polls and probes, by the lane that may use them: the proven all, the others a share.
+class Places {
+  public:
+    // Those of a collector: half may be used for unproven targets, a quarter for failing ones, one at least for each.
+    static Places of(std::size_t concurrency) noexcept;
+
+    [[nodiscard]] std::size_t free(Lane lane) const noexcept;
+    void take(Lane lane) noexcept;
+    void give_back(Lane lane) noexcept;
+    [[nodiscard]] std::size_t taken() const noexcept { return taken_[0] + taken_[1] + taken_[2]; }
+    [[nodiscard]] std::size_t all() const noexcept { return most_[0]; }
+    // Another concurrency; what is taken stays taken.
+    void resize(std::size_t concurrency) noexcept;
+
+  private:
+    std::array<std::size_t, lane_count> most_{};
+    std::array<std::size_t, lane_count> taken_{};
+};
+
+// A place that is given back when it is let go.
+class HeldPlace {
+  public:
+    HeldPlace(Places& places, Lane lane) noexcept : places_(&places), lane_(lane) { places.take(lane); }
+    HeldPlace(HeldPlace&& other) noexcept : places_(std::exchange(other.places_, nullptr)), lane_(other.lane_) {}
+    HeldPlace& operator=(HeldPlace&&) = delete;
+    HeldPlace(const HeldPlace&) = delete;
+    HeldPlace& operator=(const HeldPlace&) = delete;
+    ~HeldPlace() {
+        if (places_ != nullptr) places_->give_back(lane_);
+    }
+
+  private:
+    Places* places_;
+    Lane lane_;
+};
 
 class Schedule {
   public:
@@ -25,49 +74,83 @@ class Schedule {
     using Key = std::uint32_t;
 
     struct Due {
-        Key key;
-        Time due;  // when it should have started; now - due is its lag
+        Key key = 0;
+        Time due{};  // when it should have started; now - due is its lag
+        Lane lane = Lane::unproven;
+        bool probe = false;
+    };
+
+    // How a poll ended.
+    enum class Ending {
+        good,
+        failed,  // the next is due at its place
+        down,    // nobody is there: probed from now on
     };
 
     // Adds a target (due now), or changes the interval of a known one (due at its next place in the new interval).
     // identity: what the phase is computed from, the target's uuid.
-    void put(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now);
+    void put(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now,
+             Lane lane = Lane::unproven);
+    // Adds a target that was down when it was seen last: a probe is due now.
+    void put_down(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now);
     void remove(Key key);
 
-    // Takes targets that are due, the longest overdue first: at most limit, at most suspect_limit of them suspects.
-    // A target that was taken is not due again before done() or again().
-    std::vector<Due> take_due(Time now, std::size_t limit, std::size_t suspect_limit);
+    // Takes what is due and has a place, best lane first, the longest overdue first. What was taken is not due again
+    // before done(), probed() or again().
+    std::optional<Due> take_due(Time now, const Places& places);
+    // The targets that are down and whose cycle has come: each once a cycle.
+    std::vector<Key> take_passed(Time now);
 
-    // The poll ended. Returns when the next one is due; the epoch for a target that was removed meanwhile.
-    Time done(Key key, bool succeeded, Time now);
-    // The poll got lost through no fault of the target: it is due again after the delay.
-    Time again(Key key, std::chrono::milliseconds delay, Time now);
-    // Makes a waiting target due at once.
-    void hurry(Key key, Time now);
+    // The poll ended. Returns when the next cycle begins; the epoch for a target that was removed meanwhile.
+    Time done(Key key, Ending ending, Time now);
+    // The probe ended. An answer makes a poll due at once.
+    void probed(Key key, bool answered, Time now);
+    // The poll or probe got lost through no fault of the target: it is due again after the delay.
+    void again(Key key, std::chrono::milliseconds delay, Time now);
+    // Makes a poll of a waiting target due at once, in the given lane; of one that is being probed, when the probe
+    // ends.
+    void hurry(Key key, Time now, Lane lane);
+    // When the cycle of a target that is down begins, or its next poll is due.
+    [[nodiscard]] Time next_cycle(Key key) const;
+    [[nodiscard]] bool is_down(Key key) const;
 
-    // When take_due() will have something, given room for healthy ones and for suspects; nothing if no target waits.
-    [[nodiscard]] std::optional<Time> next_due(bool with_suspects) const;
-    [[nodiscard]] std::size_t overdue(Time now) const;
+    // When take_due() will have something, given the places; and when take_passed() will.
+    [[nodiscard]] std::optional<Time> next_due(const Places& places) const;
+    [[nodiscard]] std::optional<Time> next_passed() const;
+    // Polls that have been due for at least so long, and are not started yet; probes do not count.
+    [[nodiscard]] std::size_t waiting(Time now, std::chrono::milliseconds for_at_least) const;
     [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] std::size_t down() const noexcept { return cycles_.size(); }
 
   private:
+    enum class Wait : std::uint8_t { none, poll, probe };
     struct Entry {
         std::chrono::milliseconds interval{};
         std::chrono::milliseconds phase{};
         Time due{};
-        bool waiting = false;  // in queue(suspect)
-        bool suspect = false;
+        Time cycle{};  // while down
+        Wait wait = Wait::none;
+        Lane lane = Lane::unproven;
+        bool down = false;
+        bool probing = false;                    // a probe is in flight
+        std::optional<Lane> poll_after_probe{};  // somebody wants a poll meanwhile
+        Backoff backoff;
     };
     using Queue = std::set<std::pair<Time, Key>>;
+    // One for the polls of each lane, and the last for probes.
+    static constexpr std::size_t probes = lane_count;
 
-    Queue& queue(const Entry& entry) { return entry.suspect ? suspects_ : healthy_; }
-    void wait_until(Key key, Entry& entry, Time due);
+    Entry& add(Key key, std::string_view identity, std::chrono::milliseconds interval, Lane lane);
+    [[nodiscard]] static std::size_t queue_of(const Entry& entry) noexcept;
+    [[nodiscard]] static Lane lane_of_queue(std::size_t queue) noexcept;
+    void wait_until(Key key, Entry& entry, Wait wait, Time due);
     void stop_waiting(Key key, Entry& entry);
-    void take(Queue& from, Time now, std::size_t limit, std::vector<Due>& taken);
+    void begin_cycles(Key key, Entry& entry, Time first);
+    void end_cycles(Key key, Entry& entry);
 
     std::unordered_map<Key, Entry> entries_;
-    Queue healthy_;
-    Queue suspects_;
+    std::array<Queue, lane_count + 1> queues_;
+    Queue cycles_;  // of targets that are down
 };
 
 }  // namespace vitals::core

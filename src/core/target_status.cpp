@@ -33,4 +33,19 @@ TargetHealth after_poll(TargetHealth before, Outcome outcome, int offline_after)
     return after;
 }
 
+bool is_out_of_reach(ErrorClass error_class) noexcept {
+    switch (error_class) {
+        case ErrorClass::name_lookup:
+        case ErrorClass::refused:
+        case ErrorClass::unreachable:
+        case ErrorClass::timeout:
+        case ErrorClass::protocol:
+        case ErrorClass::starting:
+        case ErrorClass::connection_lost:
+            return true;
+        default:
+            return false;
+    }
+}
+
 }  // namespace vitals::core

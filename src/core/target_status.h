@@ -28,4 +28,8 @@ struct TargetHealth {
 // offline, at least 1; one that was never reached is offline with its first failure. A single good poll brings it back.
 TargetHealth after_poll(TargetHealth before, Outcome outcome, int offline_after) noexcept;
 
+// Whether a failure of this class means that nobody is there, or nobody who can answer yet: what a probe can find out.
+// Whoever refuses a login, for example, answers, and is polled again at the next place of the schedule.
+bool is_out_of_reach(ErrorClass error_class) noexcept;
+
 }  // namespace vitals::core

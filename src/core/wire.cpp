@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <set>
+#include <unordered_set>
 #include <utility>
 
 #include "core/json_fields.h"
@@ -36,17 +37,30 @@ Json number_or_null(const std::optional<double>& value) {
     return *value;
 }
 
+// The series of a result, as views of texts that stay where they are.
+using SeriesName = std::pair<std::string_view, std::string_view>;
+struct SeriesHash {
+    std::size_t operator()(const SeriesName& name) const noexcept {
+        const std::hash<std::string_view> hash;
+        return hash(name.first) * 31 + hash(name.second);
+    }
+};
+using SeriesNames = std::unordered_set<SeriesName, SeriesHash>;
+
 // Names that differ only in what had to be cleaned become the same, and the first one stays.
 Json encode_values(const std::vector<Value>& values) {
     Json json = Json::array();
-    std::set<std::pair<std::string, std::string>> seen;
+    SeriesNames seen;
+    seen.reserve(values.size());
     for (const auto& value : values) {
         if (json.size() == max_values) break;
-        const auto [name, is_new] =
-            seen.emplace(clean(value.metric, max_metric_name), clean(value.instance, max_instance_name));
-        if (!is_new || name->first.empty()) continue;
-        json.push_back(Json::array({name->first, number_or_null(value.value)}));
-        if (!name->second.empty()) json.back().push_back(name->second);
+        Json entry = Json::array({clean(value.metric, max_metric_name), number_or_null(value.value)});
+        std::string instance = clean(value.instance, max_instance_name);
+        if (!instance.empty()) entry.push_back(std::move(instance));
+        SeriesName name{entry[0].get_ref<const std::string&>(), ""};
+        if (entry.size() == 3) name.second = entry[2].get_ref<const std::string&>();
+        if (name.first.empty() || !seen.insert(name).second) continue;
+        json.push_back(std::move(entry));
     }
     return json;
 }
@@ -163,10 +177,12 @@ Value parse_value(const Json& json) {
 
 std::vector<Value> parse_values(const Json& json) {
     std::vector<Value> values;
-    std::set<std::pair<std::string, std::string>> seen;
-    for (const auto& element : array_of(json, 0, max_values)) {
-        values.push_back(parse_value(element));
-        require(seen.emplace(values.back().metric, values.back().instance).second, "a value is given twice");
+    SeriesNames seen;
+    values.reserve(array_of(json, 0, max_values).size());
+    seen.reserve(json.size());
+    for (const auto& element : json) {
+        const Value& value = values.emplace_back(parse_value(element));
+        require(seen.emplace(value.metric, value.instance).second, "a value is given twice");
     }
     return values;
 }

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/fair_share.h"
 #include "extension/collector.h"
 #include "extension/collector_report.h"
 #include "extension/installation.h"
@@ -34,12 +35,32 @@ using namespace std::chrono_literals;
 constexpr const char* lock_timeout = "2s";
 constexpr auto read_retry = 5s;
 
+constexpr auto least_publish_gap = 50ms;
+// The memory of hundreds of probers is not worth more.
+constexpr auto memory_gap = 5s;
+constexpr auto overdue_after = 1s;
+// Also where the grace time is zero, or all of it was used.
+constexpr auto least_last_storing = 500ms;
+// However many sessions ask, polls have their turn in between.
+constexpr int most_requests_a_turn = 4;
+
+constexpr auto definitions_gap = 500ms;
+
 constexpr auto least_reload_gap = 100ms;
 constexpr auto most_reload_gap = 500ms;
 
 class CollectionLoop {
   public:
-    CollectionLoop() : keys_(setting_key_file()), context_{keys_, figures_} { publish_figures(figures_); }
+    CollectionLoop()
+        : keys_(setting_key_file()),
+          context_{.keys = keys_,
+                   .figures = figures_,
+                   .places = core::Places::of(static_cast<std::size_t>(setting_concurrency())),
+                   .lags = core::LagWindow(),
+                   .builtin = std::make_shared<const Definitions>(),
+                   .probers = {}} {
+        publish_figures(figures_);
+    }
     ~CollectionLoop() { withdraw_report(); }
     CollectionLoop(const CollectionLoop&) = delete;
     CollectionLoop& operator=(const CollectionLoop&) = delete;
@@ -52,22 +73,25 @@ class CollectionLoop {
         if (paused_) return;
         serve_requests();
         dispatch();
-        for (auto& [key, tenant] : tenants_)
-            tenant->flush(Clock::now());
-        publish();
-        wait();
+        store_and_wait();
     }
 
+    // Starts nothing new; what is in flight may end within the grace time. Everything that was read is stored.
+    void end();
+
   private:
+    void store_and_wait();
     void reload_if_due();
     void reload(Time now);
+    void read_definitions(Time now);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
     void dispatch();
     void publish();
     void wait();
     void note_sandbox(TenantRuntime& tenant);
-    [[nodiscard]] std::size_t in_flight() const;
+    // How many places a tenant may have.
+    [[nodiscard]] std::size_t most_of_one() const;
     [[nodiscard]] std::chrono::milliseconds time_to_wait(Time now) const;
 
     SecretKeys keys_;
@@ -79,7 +103,15 @@ class CollectionLoop {
     Time earliest_reload_{};
     bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
-    int served_last_ = 0;       // the tenant that was given its turn first last time
+    core::FairShare share_;
+    Time publish_not_before_{};
+    bool published_ = false;
+    Time next_memory_{};
+    bool more_requests_ = false;
+    std::optional<Time> end_at_;
+    std::optional<std::uint64_t> definitions_of_;  // the generation of the configuration that they were read in
+    Time next_definitions_{};
+    std::string definitions_problem_;
     std::set<std::string> noted_;
 };
 
@@ -99,11 +131,14 @@ void CollectionLoop::reload(Time now) {
     // Remembered before reading, so that a change during it is read next time.
     generation_ = configuration_generation();
     next_reload_ = now + setting_reload_interval();
+    if (definitions_of_ != generation_ && next_definitions_ > now)
+        next_reload_ = std::min(next_reload_, next_definitions_);
     pg::call([] {
         SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
     });
 
+    read_definitions(now);
     auto tenants = read_tenants();
     if (!tenants) {
         next_reload_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());
@@ -117,11 +152,39 @@ void CollectionLoop::reload(Time now) {
         runtime->reload(std::move(tenant), now);
         runtime->maintain_if_due();
     }
-    std::erase_if(tenants_, [&](const auto& entry) { return !active.contains(entry.first); });
+    std::erase_if(tenants_, [&](const auto& entry) {
+        if (active.contains(entry.first)) return false;
+        share_.forget(entry.first);
+        return true;
+    });
+}
+
+// They change with the extension, and with the waits that somebody classifies: less often than tenants' configurations.
+void CollectionLoop::read_definitions(Time now) {
+    if (definitions_of_ == generation_ || now < next_definitions_) return;
+    const auto before = definitions_of_;
+    definitions_of_ = generation_;
+    next_definitions_ = now + definitions_gap;
+    try {
+        auto definitions = load_builtin_definitions();
+        // The same lines for the same groups.
+        if (definitions->lines != context_.builtin->lines) context_.builtin = std::move(definitions);
+        if (!definitions_problem_.empty()) pg::write_log(pg::LogLevel::log, "definitions can be read again");
+        definitions_problem_.clear();
+    } catch (const std::exception& error) {
+        if (extension_has_changed()) throw;
+        definitions_of_ = before;
+        if (end_requested() || definitions_problem_ == error.what()) return;
+        definitions_problem_ = error.what();
+        const std::string problem = "could not read the definitions of metric groups: " + definitions_problem_;
+        pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with those that were read before.");
+        publish_error(problem);
+    }
 }
 
 void CollectionLoop::serve_requests() {
-    while (const auto request = take_request()) {
+    more_requests_ = false;
+    for (int served = 0; const auto request = take_request(); ++served) {
         auto tenant = tenants_.find(request->tenant_key);
         if (tenant == tenants_.end() && configuration_generation() != generation_) {
             // It was just made, by whoever now tests its first server.
@@ -133,14 +196,15 @@ void CollectionLoop::serve_requests() {
         } else {
             tenant->second->serve(*request, Clock::now());
         }
+        more_requests_ = served + 1 == most_requests_a_turn;
+        if (more_requests_) break;
     }
 }
 
-std::size_t CollectionLoop::in_flight() const {
-    std::size_t sum = 0;
-    for (const auto& [key, tenant] : tenants_)
-        sum += tenant->in_flight();
-    return sum;
+std::size_t CollectionLoop::most_of_one() const {
+    const auto with_targets =
+        std::ranges::count_if(tenants_, [](const auto& entry) { return entry.second->schedule().size() > 0; });
+    return core::FairShare::most_of_one(context_.places.all(), static_cast<std::size_t>(with_targets));
 }
 
 // Nothing if they could not be read: a lock that somebody holds or a cancelled statement is no reason to end, and what
@@ -158,7 +222,7 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
         if (extension_has_changed()) throw;
         problem = std::string("could not read the tenants: ") + error.what();
     }
-    if (problem != read_problem_) {
+    if (problem != read_problem_ && !end_requested()) {
         pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with what was read before.");
         publish_error(problem);
         read_problem_ = problem;
@@ -166,22 +230,22 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
     return std::nullopt;
 }
 
-// One poll per tenant and round, beginning behind the one that began last: a large tenant cannot starve a small one.
 void CollectionLoop::dispatch() {
-    const auto most = static_cast<std::size_t>(setting_concurrency());
-    std::size_t room = most - std::min(in_flight(), most);
+    context_.places.resize(static_cast<std::size_t>(setting_concurrency()));
     const Time now = Clock::now();
-    bool progress = true;
-    while (room > 0 && progress) {
-        progress = false;
-        auto next = tenants_.upper_bound(served_last_);
-        for (std::size_t i = 0; i < tenants_.size() && room > 0; ++i, ++next) {
-            if (next == tenants_.end()) next = tenants_.begin();
-            const auto started = next->second->dispatch(1, now);
-            if (started == 0) continue;
-            served_last_ = next->first;
-            room -= started;
-            progress = true;
+    const std::size_t most = most_of_one();
+    std::vector<core::FairShare::Candidate> candidates;
+    for (const auto& [key, tenant] : tenants_) {
+        const auto due = tenant->schedule().next_due(context_.places);
+        if (due && *due <= now) candidates.push_back({key, tenant->in_flight()});
+    }
+    share_.begin(std::move(candidates));
+    while (const auto key = share_.next()) {
+        TenantRuntime& tenant = *tenants_.at(*key);
+        if (tenant.in_flight() < most && tenant.dispatch(now)) {
+            share_.started();
+        } else {
+            share_.nothing_left();
         }
     }
 }
@@ -193,18 +257,34 @@ void CollectionLoop::note_sandbox(TenantRuntime& tenant) {
     }
 }
 
+// Not after each of hundreds of polls a second.
 void CollectionLoop::publish() {
     const Time now = Clock::now();
+    published_ = now >= publish_not_before_;
+    if (!published_) return;
+    publish_not_before_ = now + least_publish_gap;
+    const bool with_memory = now >= next_memory_;
+    if (with_memory) next_memory_ = now + memory_gap;
+
     figures_.tenants = static_cast<int>(tenants_.size());
-    figures_.in_flight = static_cast<int>(in_flight());
-    figures_.targets = 0;
-    figures_.overdue = 0;
+    figures_.in_flight = static_cast<int>(context_.places.taken());
+    figures_.targets = figures_.down = figures_.due = figures_.overdue = 0;
+    const auto lags = context_.lags.quantiles(now);
+    figures_.lag_p50_ms = lags ? lags->p50_ms : -1;
+    figures_.lag_p99_ms = lags ? lags->p99_ms : -1;
     std::vector<ProberFigures> probers;
+    context_.probers.clear();
     for (const auto& [key, tenant] : tenants_) {
-        figures_.targets += static_cast<int>(tenant->enabled());
-        figures_.overdue += static_cast<int>(tenant->overdue(now));
+        const auto& schedule = tenant->schedule();
+        figures_.targets += static_cast<int>(schedule.size());
+        figures_.down += static_cast<int>(schedule.down());
+        figures_.due += static_cast<int>(schedule.waiting(now, 0ms));
+        figures_.overdue += static_cast<int>(schedule.waiting(now, overdue_after));
+        if (with_memory) tenant->prober().measure_memory();
         const auto prober = tenant->prober_figures();
-        if (prober.started_at != 0 || prober.last_exit_at != 0) probers.push_back(prober);
+        if (prober.started_at == 0 && prober.last_exit_at == 0) continue;
+        probers.push_back(prober);
+        context_.probers.push_back({tenant->tenant().name, prober});
     }
     publish_figures(figures_);
     if (publish_probers(probers) > 0 && noted_.insert("max_probers").second) {
@@ -213,11 +293,34 @@ void CollectionLoop::publish() {
 }
 
 std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
-    const bool room = in_flight() < static_cast<std::size_t>(setting_concurrency());
-    Time next = next_reload_;
+    Time next = end_at_ ? *end_at_ : next_reload_;
+    if (!published_) next = std::min(next, publish_not_before_);
+    if (more_requests_) next = now;
+    const std::size_t most = end_at_ ? 0 : most_of_one();
     for (const auto& [key, tenant] : tenants_)
-        next = std::min(next, tenant->next_event(room, now));
+        next = std::min(next, tenant->next_event(tenant->in_flight() < most, now));
     return std::max(std::chrono::ceil<std::chrono::milliseconds>(next - now), 0ms);
+}
+
+void CollectionLoop::store_and_wait() {
+    for (auto& [key, tenant] : tenants_)
+        tenant->flush(Clock::now());
+    publish();
+    wait();
+}
+
+void CollectionLoop::end() {
+    end_at_ = Clock::now() + setting_shutdown_grace();
+    while (context_.places.taken() > 0 && Clock::now() < *end_at_)
+        store_and_wait();
+    std::size_t lost = 0;
+    for (auto& [key, tenant] : tenants_) {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end_at_ - Clock::now());
+        lost += tenant->end(std::max<std::chrono::milliseconds>(left, least_last_storing));
+    }
+    if (lost == 0) return;
+    pg::write_log(pg::LogLevel::log, "the collector ends and loses " + std::to_string(lost) + " samples",
+                  "Polls did not end within vitals.shutdown_grace, or could not be stored.");
 }
 
 void CollectionLoop::wait() {
@@ -243,11 +346,13 @@ void CollectionLoop::wait() {
 }  // namespace
 
 void run_collection() {
+    const EndOnRequest by_request(collector_must_make_room);
     CollectionLoop loop;
     try {
         forget_problems();
-        while (!loop.paused() && !collection_must_return())
+        while (!loop.paused() && !end_requested() && !collection_must_return())
             loop.turn();
+        if (end_requested()) loop.end();
     } catch (const pg::ServerError&) {
         // DROP EXTENSION may commit between the look at the extension and the use of its tables: not a failure.
         if (!extension_has_changed()) throw;

@@ -127,6 +127,7 @@ void serve_database() {
         if (version[0] != '\0' && await_enabled(version, pause_logged)) {
             report_collector(own_start.slot, CollectorState::running, version);
             run_collection();
+            end_if_requested();
         }
     } while (version[0] != '\0' || !retire_without_extension(own_start.slot));
 }
@@ -186,6 +187,10 @@ bool collection_must_return() {
     Version version;
     read_extension_version(version);
     return !is_own_version(version);
+}
+
+bool collector_must_make_room() {
+    return must_make_room(own_start.slot);
 }
 
 bool extension_has_changed() {

@@ -15,6 +15,9 @@ bool register_collector(const CollectorStart& start, const char* database_name, 
 // Cheap.
 bool collection_must_return();
 
+// Whether the process has to end at once, and not only soon. For signal handlers.
+bool collector_must_make_room();
+
 // Whether the extension was dropped, created or updated since the last look, so that an error of the collection is
 // explained by that. Throws pg::ServerError.
 bool extension_has_changed();

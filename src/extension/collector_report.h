@@ -2,27 +2,38 @@
 // Written by the collector of a database, read by any session; gone with the collector.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
+#include "core/error_class.h"
 #include "pg/pg.h"
 
 namespace vitals::ext {
 
 struct CollectorFigures {
     int tenants = 0;
-    int targets = 0;    // with collection enabled
-    int in_flight = 0;  // polls
-    int overdue = 0;    // due, but not started yet
+    int targets = 0;         // with collection enabled
+    int down = 0;            // of those: probed and not polled
+    int in_flight = 0;       // polls and probes
+    int due = 0;             // polls that are due, but not started yet
+    int overdue = 0;         // of those: for more than a second
+    double lag_p50_ms = -1;  // of the newest polls; negative: there were none
+    double lag_p99_ms = -1;
     std::int64_t polls = 0;
     std::int64_t polls_failed = 0;
+    std::array<std::int64_t, core::error_class_count> failures{};  // polls with an error, by class
+    std::int64_t probes = 0;
+    std::int64_t cycles_passed = 0;   // of targets that are down
     std::int64_t polls_lost = 0;      // with their prober
     std::int64_t samples_stored = 0;  // rows of server_snapshots
     std::int64_t samples_rejected = 0;
     std::int64_t samples_dropped = 0;  // never stored: the tenant's schema would not take them
 };
+static_assert(std::is_trivially_copyable_v<CollectorFigures>);
 
 struct ProberFigures {
     int tenant_key = 0;
@@ -32,6 +43,7 @@ struct ProberFigures {
     int restarts = 0;
     int in_flight = 0;
     std::int64_t polls_lost = 0;
+    std::int64_t resident_bytes = 0;  // 0: not known
     TimestampTz last_exit_at = 0;
     char last_exit[256] = "";
 };

@@ -297,6 +297,11 @@ bool take_recheck_request(int slot) {
     return requested;
 }
 
+bool must_make_room(int slot) noexcept {
+    const volatile DatabaseSlot& mine = table->slots[slot];
+    return mine.holds > 0 || mine.state == CollectorState::retiring;
+}
+
 bool retire_without_extension(int slot) {
     const SharedLockGuard guard(SharedArea::database_slots, LW_EXCLUSIVE);
     DatabaseSlot& mine = table->slots[slot];

@@ -108,6 +108,10 @@ void report_collector_error(int slot, const char* message);
 bool recheck_requested(int slot);
 bool take_recheck_request(int slot);
 
+// Whether the database is to be without a collector at once: a statement needs it, or it is none of ours any more. For
+// signal handlers: without a lock.
+bool must_make_room(int slot) noexcept;
+
 // The extension is gone: marks the slot and returns true, or returns false if meanwhile somebody asked to look again.
 bool retire_without_extension(int slot);
 

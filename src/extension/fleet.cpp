@@ -64,6 +64,10 @@ Target target_of(const pg::Row& row) {
     target.enabled = next() == pg::Cell{"true"};
     target.stored_health.status = core::target_status_from_text(next().value_or(""));
     target.stored_health.consecutive_failures = number_of<int>(next());
+    const auto error_class = core::error_class_from_text(next().value_or(""));
+    const auto error_number = number_of<int>(next());
+    const auto message = next().value_or("");
+    if (error_class) target.stored_failure = core::Failure{*error_class, error_number, message};
     return target;
 }
 
@@ -75,7 +79,9 @@ std::vector<Target> query_targets(const Tenant& tenant, std::string_view conditi
         " (SELECT k.needs_superuser::text FROM vitals.connectors AS k WHERE k.name = s.connector),"
         " left(s.host, 255), s.port, left(p.username, 256), p.id,"
         " encode(substring(p.sealed_password FROM 1 FOR 2000), 'hex'), left(s.options::text, 8000),"
-        " left(c.metrics_enabled::text, 16000), c.interval_seconds, c.enabled::text, st.status, st.consecutive_failures"
+        " left(c.metrics_enabled::text, 16000), c.interval_seconds, c.enabled::text, st.status, "
+        "st.consecutive_failures,"
+        " st.last_error_class, st.last_error_number, left(st.last_error, 1000)"
         " FROM " +
         schema +
         ".servers AS s"
@@ -127,6 +133,7 @@ std::vector<Tenant> load_tenants() {
                       .version = row.at(7).value_or(""),
                       .owner_too_powerful = row.at(5) != pg::Cell{"f"},
                       .trusted_servers = {},
+                      .notify = false,
                       .allowed_targets = row.at(8).value_or("")};
         std::istringstream trusted(row.at(6).value_or(""));
         for (std::string server; trusted >> server;)
@@ -137,8 +144,12 @@ std::vector<Tenant> load_tenants() {
     return tenants;
 }
 
-std::vector<Target> load_targets(const Tenant& tenant) {
-    return query_targets(tenant, "$1 IS NOT NULL", "");
+std::vector<Target> load_targets(Tenant& tenant) {
+    auto targets = query_targets(tenant, "$1 IS NOT NULL", "");
+    pg::Transaction transaction("reading settings", tenant.role, reading_limit);
+    tenant.notify = pg::query("SELECT vitals.notify_wanted($1::name)", {tenant.schema}).at(0).at(0) == pg::Cell{"t"};
+    transaction.commit();
+    return targets;
 }
 
 std::optional<Target> load_target(const Tenant& tenant, std::string_view server_id) {

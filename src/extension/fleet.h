@@ -25,6 +25,7 @@ struct Tenant {
     std::string version;                    // of its relations
     bool owner_too_powerful = false;        // a superuser: nothing of it is touched
     std::set<std::string> trusted_servers;  // "uuid/connector" that only a superuser may add
+    bool notify = false;                    // each collection is announced; as of load_targets()
     std::string allowed_targets;            // empty: as the setting says
 };
 
@@ -44,6 +45,7 @@ struct Target {
     std::chrono::seconds interval{60};
     bool enabled = false;
     core::TargetHealth stored_health;  // as the tables have it: where a new collector goes on
+    std::optional<core::Failure> stored_failure;
 
     // Whether a poll of the other would go elsewhere or log in differently.
     [[nodiscard]] bool connects_like(const Target& other) const;
@@ -54,7 +56,7 @@ std::vector<Tenant> load_tenants();
 
 // All servers of a tenant, or the one with the id, with the tenant's own rights. Throws pg::ServerError: the owner may
 // have damaged the schema.
-std::vector<Target> load_targets(const Tenant& tenant);
+std::vector<Target> load_targets(Tenant& tenant);
 std::optional<Target> load_target(const Tenant& tenant, std::string_view server_id);
 
 // The job that polls or checks the target; opens its password. Throws std::runtime_error if that is refused.

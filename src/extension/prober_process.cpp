@@ -13,6 +13,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <fstream>
 #include <system_error>
 
 #include "core/secret.h"
@@ -146,6 +147,14 @@ ProberProcess::~ProberProcess() {
         reap();
     }
     if (fd_ >= 0) close(fd_);
+}
+
+std::int64_t resident_bytes_of(pid_t pid) {
+    std::ifstream file("/proc/" + std::to_string(pid) + "/statm");
+    std::int64_t whole = 0;
+    std::int64_t resident = 0;
+    if (!(file >> whole >> resident)) return 0;
+    return resident * sysconf(_SC_PAGESIZE);
 }
 
 bool ProberProcess::send(std::string_view line) {

@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,9 @@ struct ProberSettings {
     std::string ca_directory;  // empty: the system's own alone
     ProberNetwork network;
 };
+
+// Memory that a process has; 0 if that cannot be read.
+std::int64_t resident_bytes_of(pid_t pid);
 
 class ProberProcess {
   public:

@@ -54,9 +54,30 @@ bool ProberSupervisor::start(Time now) {
         return false;
     }
     started_ = now;
+    send_definitions();
     figures_.pid = process_->pid();
     figures_.started_at = std::chrono::system_clock::now();
     return true;
+}
+
+void ProberSupervisor::define(SharedDefinitions definitions) {
+    if (definitions == definitions_) return;
+    const SharedDefinitions before = std::exchange(definitions_, std::move(definitions));
+    if (!process_ || draining_) return;
+    if (before) {
+        for (const auto& [connector, groups] : before->of_connector) {
+            if (definitions_->of_connector.contains(connector)) continue;
+            process_->send(
+                core::encode(core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
+        }
+    }
+    send_definitions();
+}
+
+void ProberSupervisor::send_definitions() {
+    if (!definitions_) return;
+    for (const auto& line : definitions_->lines)
+        process_->send(line);
 }
 
 bool ProberSupervisor::submit(const core::Job& job, Time now) {
@@ -83,6 +104,7 @@ void ProberSupervisor::stop_if_idle() {
     if (!process_ || !in_flight_.empty()) return;
     process_.reset();
     figures_.pid = 0;
+    figures_.resident_bytes = 0;
 }
 
 std::vector<FinishedJob> ProberSupervisor::on_socket(bool readable, bool writable, Time now) {
@@ -148,6 +170,7 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     process_.reset();
     const std::string how = reason.empty() ? exit : reason;
     figures_.pid = 0;
+    figures_.resident_bytes = 0;
     ++figures_.restarts;
     figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size());
     figures_.last_exit = how;
@@ -175,6 +198,10 @@ ProberSupervisor::Figures ProberSupervisor::figures() const {
     Figures figures = figures_;
     figures.in_flight = static_cast<int>(in_flight_.size());
     return figures;
+}
+
+void ProberSupervisor::measure_memory() {
+    figures_.resident_bytes = process_ ? resident_bytes_of(process_->pid()) : 0;
 }
 
 std::vector<std::string> ProberSupervisor::take_sandbox_missing() {

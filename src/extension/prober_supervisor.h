@@ -14,6 +14,7 @@
 
 #include "core/backoff.h"
 #include "core/wire.h"
+#include "extension/definitions.h"
 #include "extension/prober_process.h"
 
 namespace vitals::ext {
@@ -36,6 +37,9 @@ class ProberSupervisor {
 
     // label: whose prober it is, for the log. settings: asked for at each start.
     ProberSupervisor(std::string label, std::function<ProberSettings()> settings);
+
+    // What probers are told about metric groups, from now on.
+    void define(SharedDefinitions definitions);
 
     // Whether a job can be submitted now: there is no back-off to wait for, and no older prober to drain first.
     [[nodiscard]] bool available(Time now) const;
@@ -63,15 +67,18 @@ class ProberSupervisor {
         int restarts = 0;
         int in_flight = 0;
         std::int64_t polls_lost = 0;
+        std::int64_t resident_bytes = 0;  // as of measure_memory(); 0: not known
         std::string last_exit;
         std::chrono::system_clock::time_point last_exit_at;
     };
     [[nodiscard]] Figures figures() const;
+    void measure_memory();
     // What the sandbox of the running prober lacks, once per prober.
     [[nodiscard]] std::vector<std::string> take_sandbox_missing();
 
   private:
     bool start(Time now);
+    void send_definitions();
     // Reads one line; throws core::WireError when it is not what an honest prober would say.
     void on_line(const std::string& line, std::vector<FinishedJob>& finished);
     // The prober is gone or must go: reason for the log and for vitals.probers, or empty to use how it ended.
@@ -79,6 +86,7 @@ class ProberSupervisor {
 
     std::string label_;
     std::function<ProberSettings()> settings_;
+    SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
     std::unordered_map<std::uint64_t, Time> in_flight_;  // job → when it is overdue
     bool greeted_ = false;

@@ -27,6 +27,7 @@ int max_probers = 0;
 int reload_interval_ms = 0;
 char* tenant = nullptr;
 bool synchronous_commit = false;
+bool notify = false;
 
 struct IntegerSetting {
     const char* name;
@@ -85,6 +86,9 @@ void define_settings(bool preloaded) {
     DefineCustomBoolVariable("vitals.synchronous_commit", "Whether a collector waits until its commits are on disk.",
                              "Off loses at most the last samples in a crash of the server.", &synchronous_commit, false,
                              PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomBoolVariable("vitals.notify", "Whether each collection is announced on the channel vitals_<tenant>.",
+                             "Where a tenant's settings.notify does not say so itself.", &notify, false, PGC_SUSET, 0,
+                             nullptr, nullptr, nullptr);
     DefineCustomStringVariable("vitals.allowed_targets", "Networks and ports that probers may connect to.",
                                "What begins with ! is forbidden. A tenant may have a narrower list.", &allowed_targets,
                                core::default_target_rules, PGC_SIGHUP, 0, check_target_list, nullptr, nullptr);

@@ -1,5 +1,5 @@
-// SQL-callable functions, but for those about the collector's process (worker_functions.cpp). Each is a thin C entry:
-// sql/ documents what it does for its callers.
+// SQL-callable functions, but for those about the collector's process (worker_functions.cpp) and its figures
+// (figure_functions.cpp). Each is a thin C entry: sql/ documents what it does for its callers.
 #include <cstring>
 
 #include "extension/collector_report.h"
@@ -77,22 +77,6 @@ Datum await_collector(RequestKind kind, FunctionCallInfo fcinfo) {
     require_enabled();
     char* answer = request(kind, tenant_key, uuid_text(PG_GETARG_DATUM(1)), timeout_ms);
     return DirectFunctionCall1(jsonb_in, CStringGetDatum(answer));
-}
-
-HeapTuple form_prober_row(const ProberFigures& figures, TupleDesc descriptor) {
-    Datum values[8] = {Int32GetDatum(figures.tenant_key),       Int32GetDatum(figures.pid),
-                       TimestampTzGetDatum(figures.started_at), Int32GetDatum(figures.restarts),
-                       Int32GetDatum(figures.in_flight),        Int64GetDatum(figures.polls_lost),
-                       CStringGetTextDatum(figures.last_exit),  TimestampTzGetDatum(figures.last_exit_at)};
-    bool nulls[8] = {false,
-                     figures.pid == 0,
-                     figures.started_at == 0,
-                     false,
-                     false,
-                     false,
-                     figures.last_exit[0] == '\0',
-                     figures.last_exit_at == 0};
-    return heap_form_tuple(descriptor, values, nulls);
 }
 
 }  // namespace
@@ -199,66 +183,5 @@ Datum vitals_name_distance(PG_FUNCTION_ARGS) {
     text* other = PG_GETARG_TEXT_PP(1);
     PG_RETURN_INT32(varstr_levenshtein(VARDATA_ANY(one), bytes_that_count(one), VARDATA_ANY(other),
                                        bytes_that_count(other), 1, 1, 1, true));
-}
-
-PGDLLEXPORT Datum vitals_collector_figures(PG_FUNCTION_ARGS);
-PG_FUNCTION_INFO_V1(vitals_collector_figures);
-
-Datum vitals_collector_figures(PG_FUNCTION_ARGS) {
-    require_shared_memory();
-    TupleDesc descriptor = nullptr;
-    if (get_call_result_type(fcinfo, nullptr, &descriptor) != TYPEFUNC_COMPOSITE)
-        elog(ERROR, "return type must be a row");
-    CollectorReport report;
-    // They are of all tenants together, and the errors are of any.
-    if (!vitals::pg::oversees_database(MyDatabaseId, GetUserId())) PG_RETURN_NULL();
-    if (!read_report(MyDatabaseId, report)) PG_RETURN_NULL();
-    const CollectorFigures& figures = report.figures;
-    Datum values[12] = {Int32GetDatum(figures.tenants),
-                        Int32GetDatum(figures.targets),
-                        Int32GetDatum(figures.in_flight),
-                        Int32GetDatum(figures.overdue),
-                        Int64GetDatum(figures.polls),
-                        Int64GetDatum(figures.polls_failed),
-                        Int64GetDatum(figures.polls_lost),
-                        Int64GetDatum(figures.samples_stored),
-                        Int64GetDatum(figures.samples_rejected),
-                        Int64GetDatum(figures.samples_dropped),
-                        CStringGetTextDatum(report.last_error),
-                        TimestampTzGetDatum(report.last_error_at)};
-    bool nulls[12] = {};
-    nulls[10] = nulls[11] = report.last_error_at == 0;
-    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(descriptor), values, nulls)));
-}
-
-PGDLLEXPORT Datum vitals_prober_rows(PG_FUNCTION_ARGS);
-PG_FUNCTION_INFO_V1(vitals_prober_rows);
-
-Datum vitals_prober_rows(PG_FUNCTION_ARGS) {
-    require_shared_memory();
-    if (SRF_IS_FIRSTCALL()) {
-        FuncCallContext* first = SRF_FIRSTCALL_INIT();
-        MemoryContext caller_context = MemoryContextSwitchTo(first->multi_call_memory_ctx);
-        if (get_call_result_type(fcinfo, nullptr, &first->tuple_desc) != TYPEFUNC_COMPOSITE) {
-            elog(ERROR, "return type must be a row type");
-        }
-        BlessTupleDesc(first->tuple_desc);
-        auto* figures = static_cast<ProberFigures*>(palloc(sizeof(ProberFigures) * setting_max_probers()));
-        const int all = read_probers(MyDatabaseId, figures, setting_max_probers());
-        // Here and not only in the view, which anybody could go around.
-        int visible = 0;
-        for (int i = 0; i < all; ++i) {
-            if (is_member_of_role(GetUserId(), figures[i].tenant_role)) figures[visible++] = figures[i];
-        }
-        first->user_fctx = figures;
-        first->max_calls = visible;
-        MemoryContextSwitchTo(caller_context);
-    }
-    FuncCallContext* call = SRF_PERCALL_SETUP();
-    if (call->call_cntr >= call->max_calls) SRF_RETURN_DONE(call);
-    const auto* figures = static_cast<const ProberFigures*>(call->user_fctx);
-    // Made before the macro, which counts the call before it evaluates its argument.
-    HeapTuple row = form_prober_row(figures[call->call_cntr], call->tuple_desc);
-    SRF_RETURN_NEXT(call, HeapTupleGetDatum(row));
 }
 }

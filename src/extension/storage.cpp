@@ -2,13 +2,14 @@
 
 #include <cstdlib>
 
+#include "extension/worker_process.h"
 #include "pg/query.h"
 
 namespace vitals::ext {
 
 namespace {
 
-// All other tenants wait meanwhile; the largest batch takes a fraction of a second.
+// All other tenants wait meanwhile.
 constexpr std::chrono::seconds time_limit{10};
 // Once per version; a change that takes longer is left to whoever calls vitals.upgrade_tenant.
 constexpr std::chrono::seconds upgrade_time_limit{60};
@@ -17,11 +18,13 @@ constexpr int most_steps = 8;
 
 }  // namespace
 
-Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records) {
-    pg::Transaction transaction("storing samples", tenant.role, time_limit);
+Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records, std::chrono::milliseconds limit) {
+    const KeptStatement kept;
+    pg::Transaction transaction("storing samples", tenant.role, limit);
     const std::string batch = core::encode_records(records);
-    const auto rows = pg::query("SELECT stored, rejected, reason FROM vitals.store_polls($1::name, $2::jsonb)",
-                                {tenant.schema, batch});
+    const auto rows =
+        pg::query("SELECT stored, rejected, reason FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
+                  {tenant.schema, batch, tenant.notify ? "true" : "false"});
     transaction.commit();
     const auto& row = rows.at(0);
     return {.stored = std::atoi(row.at(0).value_or("0").c_str()),

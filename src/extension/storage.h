@@ -1,6 +1,7 @@
 // What a collector changes in a tenant's schema: in transactions of their own, with the tenant's rights.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,12 @@ struct Stored {
     std::string reason;  // of the last rejection
 };
 
-// Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long.
-Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records);
+// All other tenants wait meanwhile; the largest batch takes a fraction of a second.
+constexpr std::chrono::seconds storing_limit{10};
+
+// Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long. An asked for end of
+// the process waits for it.
+Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records, std::chrono::milliseconds limit);
 
 // Brings the tenant's relations to this module's version, with the tenant's rights. Throws pg::ServerError.
 void upgrade(Tenant& tenant);

@@ -3,6 +3,7 @@
 // must not lend that code his rights. So each function that touches a tenant's tables has two halves: f(…), in C, which
 // everybody calls, and f_in(tenant, …), which does the work and runs as the tenant's role, as VACUUM and REFRESH do it.
 // What a superuser changes in a tenant's relations goes through vitals.run_as for the same reason.
+#include "extension/caller_tenant.h"
 #include "pg/pg.h"
 
 extern "C" {
@@ -141,13 +142,12 @@ PGDLLEXPORT Datum vitals_as_tenant(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_as_tenant);
 
 Datum vitals_as_tenant(PG_FUNCTION_ARGS) {
-    const Oid resolver = LookupFuncName(qualified_name("tenant_of_caller"), 0, nullptr, false);
-    const Datum tenant = OidFunctionCall0(resolver);
-
+    const Datum tenant = tenant_of_caller();
     require_access(tenant, fcinfo->flinfo->fn_oid);
 
     FmgrInfo function;
-    fmgr_info(find_half_inside(fcinfo->flinfo->fn_oid, get_func_rettype(resolver)), &function);
+    fmgr_info(find_half_inside(fcinfo->flinfo->fn_oid, HeapTupleHeaderGetTypeId(DatumGetHeapTupleHeader(tenant))),
+              &function);
     LOCAL_FCINFO(call, FUNC_MAX_ARGS);
     InitFunctionCallInfoData(*call, &function, static_cast<short>(fcinfo->nargs + 1), fcinfo->fncollation, nullptr,
                              fcinfo->resultinfo);

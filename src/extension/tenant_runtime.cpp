@@ -14,6 +14,7 @@
 #include "extension/collector.h"
 #include "extension/settings.h"
 #include "extension/storage.h"
+#include "extension/worker_process.h"
 #include "pg/boundary.h"
 #include "pg/descriptors.h"
 #include "pg/log.h"
@@ -30,24 +31,15 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto most_batch_age = 1s;
-constexpr std::size_t most_batch = 500;
-// A tenant whose schema fails is tried again after this, and after so many times as long as the failure took: however
-// slowly it fails, it costs the others at most a twentieth of the time. One that works, but not in the time that an
-// honest schema needs, waits for what it took beyond that.
-constexpr auto least_retry = 5s;
-constexpr int retry_factor = 20;
-constexpr auto slow_work = 250ms;
-constexpr std::size_t most_waiting_records = 5000;
 constexpr auto maintenance_interval = 1h;
 constexpr auto maintenance_retry = 1min;
 // Hundreds of tenants are not all maintained in the collector's first second.
 constexpr int maintenance_spread = 60;
-constexpr auto lost_poll_delay = 500ms;
 // Connection tests in flight, or requests for a poll of one server: also of sessions that have given up waiting.
 constexpr std::size_t most_checks = 16;
-// A target whose poll got lost twice in a row is likely the one that brings the prober down.
-constexpr int most_lost_in_a_row = 2;
+// What a thread of a prober reserves (prober/sandbox/limits.cpp) and hardly uses: of the setting, nothing is taken for
+// it.
+constexpr long thread_stack_bytes = 256L * 1024;
 
 // Found from where the server finds the module itself, never from a setting: whoever chose the program would be the
 // server's operating system user.
@@ -78,44 +70,23 @@ ProberNetwork prober_network(const Tenant& tenant) {
     return network;
 }
 
+bool has_local_server(const Tenant& tenant) {
+    return std::ranges::any_of(tenant.trusted_servers,
+                               [](const std::string& server) { return server.ends_with("/local"); });
+}
+
 // ProberSettings take what the settings say at the moment of the start.
 ProberSettings prober_settings(const Tenant& tenant) {
     if (!pg::reserve_descriptor())
         throw std::system_error(std::make_error_code(std::errc::too_many_files_open), "too many probers are running");
     return {.path = prober_path(),
-            .threads = std::min(setting_concurrency(), 256),
-            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024,
+            .threads = setting_concurrency(),
+            .memory_limit_bytes = static_cast<long>(setting_prober_memory_limit()) * 1024 * 1024 +
+                                  setting_concurrency() * thread_stack_bytes,
             .grace = setting_shutdown_grace(),
-            .allow_local = !tenant.trusted_servers.empty(),
+            .allow_local = has_local_server(tenant),
             .ca_directory = setting_ca_directory(),
             .network = prober_network(tenant)};
-}
-
-double milliseconds_of(Clock::duration span) {
-    return std::chrono::duration<double, std::milli>(span).count();
-}
-
-std::string describe(const core::Failure& failure) {
-    std::string text = std::string(core::to_text(failure.error_class)) + ": " + failure.message;
-    if (failure.number != 0) text += " (" + std::to_string(failure.number) + ")";
-    return text;
-}
-
-void keep_wanted(std::vector<core::Value>& values, const std::vector<std::string>& wanted) {
-    if (wanted.empty()) return;
-    std::erase_if(values, [&](const core::Value& value) {
-        return std::find(wanted.begin(), wanted.end(), value.metric) == wanted.end();
-    });
-}
-
-Time retry_of_failure(Time started) {
-    const Time now = Clock::now();
-    return now + std::max<Clock::duration>(least_retry, (now - started) * retry_factor);
-}
-
-Time next_after_success(Time started) {
-    const Time now = Clock::now();
-    return now + std::max<Clock::duration>(now - started - slow_work, 0ms) * retry_factor;
 }
 
 }  // namespace
@@ -125,29 +96,74 @@ TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
       context_(context),
       prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(tenant_); }),
       network_(prober_network(tenant_)),
+      problems_(tenant_.key, tenant_.name),
+      samples_(context.figures, problems_),
       next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
-    const bool local_before = !tenant_.trusted_servers.empty();
+    const bool local_before = has_local_server(tenant_);
+    tenant.notify = tenant_.notify;
     tenant_ = std::move(tenant);
     // Where it may go is told to a prober at its start.
     ProberNetwork network = prober_network(tenant_);
     const bool network_changed = network != network_;
     network_ = std::move(network);
-    if (local_before == tenant_.trusted_servers.empty() || network_changed) prober_.renew();
+    if (local_before != has_local_server(tenant_) || network_changed) prober_.renew();
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
     if (started < read_not_before_ || !upgraded(started)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
-        reconcile(load_targets(tenant_), now);
+        auto targets = load_targets(tenant_);
+        // Before the targets, which are polled with them.
+        read_own_groups();
+        define();
+        reconcile(std::move(targets), now);
         read_not_before_ = next_after_success(started);
-        set_problem(Problem::reading, "");
+        problems_.set(Problem::reading, "");
     } catch (const std::exception& error) {
         read_not_before_ = retry_of_failure(started);
-        set_problem(Problem::reading, std::string("could not read the servers: ") + error.what());
+        problems_.set(Problem::reading, std::string("could not read the servers: ") + error.what());
     }
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
+}
+
+// That they cannot be read keeps no server from being polled.
+void TenantRuntime::read_own_groups() {
+    try {
+        auto groups = load_own_groups(tenant_);
+        own_groups_changed_ = own_groups_changed_ || groups != own_groups_;
+        own_groups_ = std::move(groups);
+    } catch (const pg::ServerError& error) {
+        problems_.set(Problem::defining, std::string("could not read its metric groups: ") + error.what());
+    }
+}
+
+void TenantRuntime::define() {
+    if (!own_groups_changed_ && own_merged_from_ == context_.builtin) return;
+    std::string problem;
+    definitions_ = merge_definitions(context_.builtin, own_groups_, problem);
+    own_groups_changed_ = false;
+    own_merged_from_ = context_.builtin;
+    problems_.set(Problem::defining, problem);
+    prober_.define(definitions_);
+    wanted_.clear();
+    for (auto& [key, runtime] : targets_) {
+        runtime.wanted = wanted_of(runtime.target);
+        // What is new is not to wait for its turn.
+        runtime.cycle = 0;
+        runtime.groups.clear();
+    }
+}
+
+std::shared_ptr<const WantedMetrics> TenantRuntime::wanted_of(const Target& target) {
+    auto& wanted = wanted_[{target.connector, target.metrics}];
+    if (!wanted) {
+        const auto groups = definitions_->of_connector.find(target.connector);
+        wanted = std::make_shared<const WantedMetrics>(
+            groups == definitions_->of_connector.end() ? nullptr : &groups->second, target.metrics);
+    }
+    return wanted;
 }
 
 // Relations of another version are not touched but to bring them up to date.
@@ -156,13 +172,13 @@ bool TenantRuntime::upgraded(Time now) {
     const std::string before = tenant_.version;
     try {
         upgrade(tenant_);
-        set_problem(Problem::upgrading, "");
+        problems_.set(Problem::upgrading, "");
         pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" was upgraded",
                       "Its relations were of version " + before + " and are now of " + tenant_.version + ".");
         return true;
     } catch (const std::exception& error) {
         read_not_before_ = retry_of_failure(now);
-        set_problem(Problem::upgrading, std::string("could not upgrade its relations: ") + error.what());
+        problems_.set(Problem::upgrading, std::string("could not upgrade its relations: ") + error.what());
         return false;
     }
 }
@@ -175,7 +191,7 @@ void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
         const bool requested = known != keys_of_servers_.end() && !targets_.at(known->second).requests.empty();
         if (!(target.enabled || requested) || !may_poll(target)) continue;
         if (known == keys_of_servers_.end()) {
-            add_target(std::move(target), now);
+            add_target(std::move(target), now, !loaded_);
             wanted.insert(last_key_);
         } else {
             wanted.insert(known->second);
@@ -188,25 +204,48 @@ void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
     }
     for (const auto key : unwanted)
         remove_target(key);
+    loaded_ = true;
 }
 
 bool TenantRuntime::may_poll(const Target& target) const {
     return !target.needs_trust || tenant_.trusted_servers.contains(target.server_id + "/" + target.connector);
 }
 
-void TenantRuntime::add_target(Target target, Time now) {
+// with_collector: it was collected before this collector started, which goes on with what the last one knew. What a
+// user switches on is polled at once, whatever was known.
+void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
     const auto key = ++last_key_;
     keys_of_servers_[target.server_id] = key;
-    schedule_.put(key, target.server_id, target.interval, now);
-    const auto health = target.stored_health;
-    targets_.emplace(key, TargetRuntime{.target = std::move(target), .health = health});
+    const auto status = target.stored_health.status;
+    const auto& failure = target.stored_failure;
+    if (with_collector && status == core::TargetStatus::offline && failure &&
+        core::is_out_of_reach(failure->error_class)) {
+        schedule_.put_down(key, target.server_id, target.interval, now);
+    } else {
+        const bool answered = status == core::TargetStatus::online || status == core::TargetStatus::degraded;
+        schedule_.put(key, target.server_id, target.interval, now,
+                      with_collector && answered ? core::Lane::proven : core::Lane::unproven);
+    }
+    TargetRuntime runtime{.target = std::move(target), .health = {}};
+    runtime.health = runtime.target.stored_health;
+    runtime.failure = runtime.target.stored_failure;
+    runtime.wanted = wanted_of(runtime.target);
+    targets_.emplace(key, std::move(runtime));
 }
 
 void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time now) {
     TargetRuntime& runtime = targets_.at(key);
     schedule_.put(key, target.server_id, target.interval, now);
     // Whoever mends a host name or a password wants to see whether that helped.
-    if (!target.connects_like(runtime.target)) schedule_.hurry(key, now);
+    if (!target.connects_like(runtime.target)) {
+        schedule_.hurry(key, now, core::Lane::unproven);
+        runtime.cycle = 0;
+    }
+    if (target.metrics != runtime.target.metrics) {
+        runtime.wanted = wanted_of(target);
+        runtime.cycle = 0;
+        runtime.groups.clear();
+    }
     runtime.target = std::move(target);
 }
 
@@ -218,52 +257,12 @@ void TenantRuntime::remove_target(core::Schedule::Key key) {
     for (const auto& request : std::exchange(runtime.requests, {}))
         answer_request(request, false, "The server was removed meanwhile.");
     const bool running =
-        std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.key == key; });
+        std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.due.key == key; });
     if (running) {
         runtime.gone = true;
     } else {
         targets_.erase(key);
     }
-}
-
-std::size_t TenantRuntime::suspects_in_flight() const {
-    return std::count_if(jobs_.begin(), jobs_.end(), [](const auto& entry) { return entry.second.suspect; });
-}
-
-std::size_t TenantRuntime::dispatch(std::size_t limit, Time now) {
-    if (!prober_.available(now)) return 0;
-    // Servers that do not answer hold their place for a whole deadline: they get a quarter of the places.
-    const std::size_t suspect_share = std::max(1, setting_concurrency() / 4);
-    const std::size_t suspects = suspects_in_flight();
-    const auto taken = schedule_.take_due(now, limit, suspect_share - std::min(suspects, suspect_share));
-    for (const auto& due : taken)
-        start_poll(due, now);
-    return taken.size();
-}
-
-void TenantRuntime::start_poll(const core::Schedule::Due& due, Time now) {
-    TargetRuntime& runtime = targets_.at(due.key);
-    JobInFlight job{.key = due.key,
-                    .suspect = runtime.health.consecutive_failures > 0,
-                    .due = due.due,
-                    .started = now,
-                    .started_at = std::chrono::system_clock::now(),
-                    .requests = std::exchange(runtime.requests, {})};
-    const auto id = ++context_.last_job;
-    FinishedJob failed{.id = id, .end = FinishedJob::End::answered, .result = {}};
-    try {
-        auto made =
-            make_job(tenant_, runtime.target, core::JobKind::poll, id, setting_collection_timeout(), context_.keys);
-        if (prober_.submit(made, now)) {
-            jobs_.emplace(id, std::move(job));
-            return;
-        }
-        failed.end = FinishedJob::End::lost;
-        failed.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
-    } catch (const std::exception& error) {
-        failed.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
-    }
-    finish_poll(std::move(job), std::move(failed), now);
 }
 
 Target TenantRuntime::load_checked_target(const Request& request, Time now) {
@@ -301,6 +300,13 @@ void TenantRuntime::dispatch_check(const Request& request, Time now) {
     if (checks_.size() >= most_checks)
         throw RequestRefused("Too many tests of this tenant are running; try again in a moment.");
     const auto target = load_checked_target(request, now);
+    if (target.connector == own_connector) {
+        core::Result result;
+        result.checks.push_back(
+            {.check = "collector", .ok = true, .detail = "This database's own collector.", .remedy = ""});
+        answer_request(request, true, core::encode_checks(result));
+        return;
+    }
     if (!prober_.available(now)) throw RequestRefused("The prober is being restarted; try again in a moment.");
     const auto id = ++context_.last_job;
     // The session must hear of a timeout before it gives up itself.
@@ -316,7 +322,7 @@ void TenantRuntime::dispatch_poll(const Request& request, Time now) {
     auto target = load_checked_target(request, now);
     auto known = keys_of_servers_.find(request.server_id);
     if (known == keys_of_servers_.end()) {
-        add_target(std::move(target), now);
+        add_target(std::move(target), now, false);
         known = keys_of_servers_.find(request.server_id);
     } else {
         change_target(known->second, std::move(target), now);
@@ -325,7 +331,8 @@ void TenantRuntime::dispatch_poll(const Request& request, Time now) {
     if (runtime.requests.size() >= most_checks)
         throw RequestRefused("Too many sessions wait for a poll of this server; try again in a moment.");
     runtime.requests.push_back(request);
-    schedule_.hurry(known->second, now);
+    // Somebody waits: not behind servers that are down.
+    schedule_.hurry(known->second, now, core::Lane::proven);
 }
 
 void TenantRuntime::on_socket(bool readable, bool writable, Time now) {
@@ -336,19 +343,7 @@ void TenantRuntime::on_socket(bool readable, bool writable, Time now) {
 void TenantRuntime::on_time(Time now) {
     for (auto& job : prober_.on_time(now))
         finish(std::move(job), now);
-}
-
-void TenantRuntime::finish(FinishedJob&& job, Time now) {
-    if (const auto check = checks_.find(job.id); check != checks_.end()) {
-        finish_check(check->second, job);
-        checks_.erase(check);
-        return;
-    }
-    const auto found = jobs_.find(job.id);
-    if (found == jobs_.end()) return;
-    JobInFlight in_flight = std::move(found->second);
-    jobs_.erase(found);
-    finish_poll(std::move(in_flight), std::move(job), now);
+    record_passed_cycles(now);
 }
 
 void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) {
@@ -365,124 +360,27 @@ void TenantRuntime::finish_check(const Request& request, FinishedJob& finished) 
     answer_request(request, true, core::encode_checks(result));
 }
 
-void TenantRuntime::finish_poll(JobInFlight&& job, FinishedJob&& finished, Time now) {
-    const auto found = targets_.find(job.key);
-    if (found == targets_.end()) return;
-    TargetRuntime& runtime = found->second;
-    if (finished.end == FinishedJob::End::lost) {
-        ++context_.figures.polls_lost;
-        if (++runtime.lost_in_a_row < most_lost_in_a_row && !runtime.gone) {
-            std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
-            schedule_.again(job.key, lost_poll_delay, now);
-            return;
-        }
-    }
-    runtime.lost_in_a_row = 0;
-    const bool succeeded = finished.result.outcome != core::Outcome::failed;
-    const Time next_due = schedule_.done(job.key, succeeded, now);
-    ++context_.figures.polls;
-    if (!succeeded) ++context_.figures.polls_failed;
-    const auto key = job.key;
-    record(runtime, std::move(job), std::move(finished.result), next_due, now);
-    after_poll(key, now);
-}
-
-void TenantRuntime::after_poll(core::Schedule::Key key, Time now) {
-    const TargetRuntime& runtime = targets_.at(key);
-    if (runtime.gone) {
-        targets_.erase(key);
-    } else if (!runtime.requests.empty()) {
-        schedule_.hurry(key, now);
-    } else if (!runtime.target.enabled) {
-        remove_target(key);
-    }
-}
-
-void TenantRuntime::record(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time next_due, Time now) {
-    const auto before = runtime.health;
-    runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
-    const auto collected_at = std::chrono::system_clock::now();
-    core::PollRecord record;
-    record.server_id = runtime.target.server_id;
-    record.collected_at = core::utc_text(collected_at);
-    record.started_at = core::utc_text(job.started_at);
-    record.next_due_at =
-        core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
-    record.old_status = before.status;
-    record.status = runtime.health.status;
-    record.collected = result.outcome != core::Outcome::failed;
-    record.consecutive_failures = runtime.health.consecutive_failures;
-    record.lag_ms = milliseconds_of(job.started - job.due);
-    record.duration_ms = milliseconds_of(now - job.started);
-    record.interval_ms = result.interval_ms;
-    record.failure = std::move(result.failure);
-    record.values = std::move(result.values);
-    record.facts = std::move(result.facts);
-    keep_wanted(record.values, runtime.target.metrics);
-    if (before.status != runtime.health.status) log_change(runtime, before.status, record);
-    if (!job.requests.empty()) {
-        const std::string text = core::encode_summary(record);
-        for (auto& request : job.requests)
-            answers_.push_back({std::move(request), text});
-    }
-    if (records_.empty()) oldest_record_ = now;
-    records_.push_back(std::move(record));
-    drop_excess_records();
-}
-
-void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus before,
-                               const core::PollRecord& record) const {
-    const std::string message = "server \"" + runtime.target.name + "\" of tenant \"" + tenant_.name + "\" is " +
-                                std::string(core::to_text(record.status)) + ", was " +
-                                std::string(core::to_text(before));
-    pg::write_log(pg::LogLevel::log, message, record.failure ? describe(*record.failure) : "");
-}
-
-// A lone sample is stored at once; while others follow, one transaction takes all of up to a second.
-bool TenantRuntime::batch_complete(Time now) const {
-    if (!answers_.empty() || records_.size() >= most_batch || now - oldest_record_ >= most_batch_age) return true;
-    if (!jobs_.empty()) return false;
-    const auto next = schedule_.next_due(true);
-    return !next || *next >= oldest_record_ + most_batch_age;
+bool TenantRuntime::more_follow(Time until) const {
+    if (!jobs_.empty()) return true;
+    const auto next = schedule_.next_due(context_.places);
+    return next && *next < until;
 }
 
 void TenantRuntime::flush(Time now) {
-    if (records_.empty() || now < store_not_before_) return;
-    if (!batch_complete(now)) return;
-    std::vector<core::PollRecord> batch(records_.begin(), records_.end());
-    try {
-        const Stored stored = store(tenant_, batch);
-        records_.clear();
-        answer_stored(stored.stored > 0
-                          ? ""
-                          : "It was polled, but the tenant's tables refused the result, or the server was removed.");
-        store_not_before_ = next_after_success(now);
-        context_.figures.samples_stored += stored.stored;
-        context_.figures.samples_rejected += stored.rejected;
-        if (stored.rejected > 0) {
-            const std::string error = "tenant \"" + tenant_.name + "\" refused samples: " + stored.reason;
-            pg::write_log(pg::LogLevel::warning, error);
-            publish_error(error);
-        }
-        set_problem(Problem::storing, "");
-    } catch (const std::exception& error) {
-        store_not_before_ = retry_of_failure(now);
-        set_problem(Problem::storing, std::string("could not store samples: ") + error.what());
-        answer_stored("It was polled, but the result could not be stored yet; see vitals.tenants.");
-    }
+    samples_.flush(tenant_, now, [this](Time until) { return more_follow(until); });
 }
 
-void TenantRuntime::answer_stored(const std::string& error) {
-    for (const auto& answer : std::exchange(answers_, {}))
-        answer_request(answer.request, error.empty(), error.empty() ? answer.text : error);
-}
-
-// The newest are kept: a schema that comes back shows the present, with a gap before it.
-void TenantRuntime::drop_excess_records() {
-    while (records_.size() > most_waiting_records) {
-        records_.pop_front();
-        ++context_.figures.samples_dropped;
+std::size_t TenantRuntime::end(std::chrono::milliseconds limit) {
+    std::size_t given_up = lost_at_end_;
+    for (const auto& [id, request] : std::exchange(checks_, {}))
+        answer_request(request, false, collector_ends);
+    for (const auto& [id, job] : std::exchange(jobs_, {})) {
+        if (!job.due.probe) ++given_up;
+        for (const auto& request : job.requests)
+            answer_request(request, false, collector_ends);
     }
+    context_.figures.samples_dropped += static_cast<std::int64_t>(given_up);
+    return given_up + samples_.flush_last(tenant_, limit);
 }
 
 void TenantRuntime::maintain_if_due() {
@@ -493,42 +391,11 @@ void TenantRuntime::maintain_if_due() {
     next_maintenance_ = now + maintenance_interval;
     try {
         if (!maintain(tenant_)) next_maintenance_ = now;
-        set_problem(Problem::maintaining, "");
+        problems_.set(Problem::maintaining, "");
     } catch (const std::exception& error) {
         // Most often somebody reads for long what is to be dropped.
         next_maintenance_ = std::max(now + maintenance_retry, retry_of_failure(now));
-        set_problem(Problem::maintaining, std::string("could not keep partitions: ") + error.what());
-    }
-}
-
-void TenantRuntime::set_problem(Problem problem, const std::string& error) {
-    std::string& before = problems_[problem];
-    if (error == before) return;
-    // Tables and functions that were dropped with the extension are nobody's problem: the collection is about to end.
-    if (!error.empty() && extension_has_changed()) return;
-    before = error;
-    show_problems();
-    if (error.empty()) {
-        pg::write_log(pg::LogLevel::log, "tenant \"" + tenant_.name + "\" works again");
-        return;
-    }
-    const std::string message = "tenant \"" + tenant_.name + "\" has a problem";
-    pg::write_log(pg::LogLevel::warning, message, error, "The other tenants are not affected.");
-    publish_error(message + ": " + error);
-}
-
-// To the tenant's users. That it failed is no reason to stop.
-void TenantRuntime::show_problems() const {
-    std::string shown;
-    for (const auto& [problem, error] : problems_) {
-        if (!shown.empty() && !error.empty()) shown += "; ";
-        shown += error;
-    }
-    try {
-        note_problem(tenant_.key, shown);
-    } catch (const pg::ServerError& error) {
-        pg::write_log(pg::LogLevel::warning, "could not note a problem of tenant \"" + tenant_.name + "\"",
-                      error.what());
+        problems_.set(Problem::maintaining, std::string("could not keep partitions: ") + error.what());
     }
 }
 
@@ -536,11 +403,11 @@ Time TenantRuntime::next_event(bool room, Time now) const {
     Time next = Time::max();
     const auto consider = [&](Time at) { next = std::min(next, at); };
     if (const auto event = prober_.next_event(); event && *event > now) consider(*event);
-    if (!records_.empty())
-        consider(std::max(batch_complete(now) ? now : oldest_record_ + most_batch_age, store_not_before_));
-    const std::size_t suspect_share = std::max(1, setting_concurrency() / 4);
+    if (!samples_.empty())
+        consider(more_follow(samples_.batch_end()) ? samples_.flush_at() : std::max(now, samples_.not_before()));
+    if (const auto passed = schedule_.next_passed()) consider(*passed);
     if (room && prober_.available(now)) {
-        if (const auto due = schedule_.next_due(suspects_in_flight() < suspect_share)) consider(*due);
+        if (const auto due = schedule_.next_due(context_.places)) consider(*due);
     }
     return next;
 }
@@ -560,6 +427,7 @@ ProberFigures TenantRuntime::prober_figures() const {
     figures.restarts = source.restarts;
     figures.in_flight = source.in_flight;
     figures.polls_lost = source.polls_lost;
+    figures.resident_bytes = source.resident_bytes;
     figures.last_exit_at = to_server_time(source.last_exit_at);
     const int length =
         pg_mbcliplen(source.last_exit.data(), static_cast<int>(source.last_exit.size()), sizeof(figures.last_exit) - 1);

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -12,25 +11,36 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/group_history.h"
+#include "core/lag_window.h"
 #include "core/poll_record.h"
 #include "core/schedule.h"
 #include "core/target_status.h"
 #include "extension/collector_report.h"
+#include "extension/definitions.h"
 #include "extension/fleet.h"
+#include "extension/own_metrics.h"
+#include "extension/patience.h"
 #include "extension/prober_supervisor.h"
 #include "extension/requests.h"
+#include "extension/sample_queue.h"
+#include "extension/tenant_problems.h"
 
 namespace vitals::ext {
-
-using Clock = std::chrono::steady_clock;
-using Time = Clock::time_point;
 
 // What all tenants of a collector share.
 struct CollectorContext {
     const SecretKeys& keys;
     CollectorFigures& figures;
+    core::Places places;
+    core::LagWindow lags;
+    SharedDefinitions builtin;         // groups of the extension; never null
+    std::vector<NamedProber> probers;  // as published last
     std::uint64_t last_job = 0;
 };
+
+// For people: class, message and the server's own number.
+std::string describe(const core::Failure& failure);
 
 class TenantRuntime {
   public:
@@ -39,8 +49,11 @@ class TenantRuntime {
     // Reads the targets again and brings the schedule in line. Errors are remembered and logged, once per change.
     void reload(Tenant tenant, Time now);
 
-    // Starts polls that are due, at most limit; returns how many.
-    std::size_t dispatch(std::size_t limit, Time now);
+    // Brings the groups that its prober knows in line with those of the extension and the tenant's own.
+    void define();
+
+    // Starts one poll or probe that is due and has a place. False: there is none.
+    bool dispatch(Time now);
     // Starts the connection test, or the poll, that a session asked for.
     void serve(const Request& request, Time now);
 
@@ -49,66 +62,63 @@ class TenantRuntime {
 
     // Stores what has been polled, if it is time to.
     void flush(Time now);
+    // What is in flight is given up, and what was read is stored, within the limit. Returns how many samples are lost.
+    std::size_t end(std::chrono::milliseconds limit);
     void maintain_if_due();
 
     [[nodiscard]] ProberSupervisor& prober() noexcept { return prober_; }
     [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
     [[nodiscard]] std::size_t in_flight() const noexcept { return jobs_.size(); }
-    [[nodiscard]] std::size_t overdue(Time now) const { return schedule_.overdue(now); }
-    [[nodiscard]] std::size_t enabled() const noexcept { return schedule_.size(); }
-    // When something of this tenant is to be done; room: whether another poll could be started.
+    [[nodiscard]] const core::Schedule& schedule() const noexcept { return schedule_; }
+    // When something of this tenant is to be done; room: whether it may start another poll.
     [[nodiscard]] Time next_event(bool room, Time now) const;
     [[nodiscard]] ProberFigures prober_figures() const;
 
   private:
-    // What a tenant's owner may have broken in the tenant's schema.
-    enum class Problem { upgrading, reading, storing, maintaining };
-
     struct TargetRuntime {
         Target target;
         core::TargetHealth health;
+        std::optional<core::Failure> failure{};  // of the last poll or probe
+        std::shared_ptr<const WantedMetrics> wanted{};
+        std::uint64_t cycle = 0;  // polls that read something; with the first, all groups run
+        core::GroupHistory groups{};
+        std::unique_ptr<OwnMetrics> own{};  // of connector "collector"
         int lost_in_a_row = 0;
         bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
         std::vector<Request> requests{};  // answered by the next poll that starts
     };
     struct JobInFlight {
-        core::Schedule::Key key = 0;
-        bool suspect = false;
-        Time due{};
+        core::Schedule::Due due;
+        core::HeldPlace place;
         Time started{};
         std::chrono::system_clock::time_point started_at;
         std::vector<Request> requests{};  // that are answered when it is stored
     };
 
-    // A session's request whose poll waits to be stored, and what it is told then.
-    struct Answer {
-        Request request;
-        std::string text;
-    };
-
     [[nodiscard]] bool upgraded(Time now);
     void reconcile(std::vector<Target> targets, Time now);
-    void add_target(Target target, Time now);
+    void add_target(Target target, Time now, bool with_collector);
     void change_target(core::Schedule::Key key, Target target, Time now);
     void remove_target(core::Schedule::Key key);
     bool may_poll(const Target& target) const;
     Target load_checked_target(const Request& request, Time now);
     void dispatch_check(const Request& request, Time now);
     void dispatch_poll(const Request& request, Time now);
-    void answer_stored(const std::string& error);
-    void start_poll(const core::Schedule::Due& due, Time now);
+    void start(const core::Schedule::Due& due, Time now);
     void finish(FinishedJob&& job, Time now);
-    void finish_poll(JobInFlight&& job, FinishedJob&& finished, Time now);
+    void finish_job(JobInFlight&& job, FinishedJob&& finished, Time now);
+    void finish_probe(TargetRuntime& runtime, const JobInFlight& job, core::Result& result, Time now);
+    void finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now);
     void after_poll(core::Schedule::Key key, Time now);
     void finish_check(const Request& request, FinishedJob& finished);
-    void record(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time next_due, Time now);
+    void read_own_groups();
+    std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
+    [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
+    [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
+    void record_passed_cycles(Time now);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
-    [[nodiscard]] bool batch_complete(Time now) const;
-    // Empty: there is none any more. Logged once per change.
-    void set_problem(Problem problem, const std::string& error);
-    void show_problems() const;
-    void drop_excess_records();
-    [[nodiscard]] std::size_t suspects_in_flight() const;
+    // Whether a poll ends, or one begins, before the given time.
+    [[nodiscard]] bool more_follow(Time until) const;
 
     Tenant tenant_;
     CollectorContext& context_;
@@ -120,13 +130,18 @@ class TenantRuntime {
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
     ProberNetwork network_;  // as the last reload found it
-    std::deque<core::PollRecord> records_;
-    std::vector<Answer> answers_;  // to be given once the records are stored
-    Time oldest_record_{};
+    std::vector<OwnGroup> own_groups_;
+    SharedDefinitions own_merged_from_;  // the groups of the extension that definitions_ was made with
+    bool own_groups_changed_ = true;
+    SharedDefinitions definitions_;
+    // By what is enabled: most targets of a tenant have the same.
+    std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
+    TenantProblems problems_;
+    SampleQueue samples_;
+    bool loaded_ = false;          // the targets were read once
+    std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for
     Time read_not_before_{};
-    Time store_not_before_{};
     Time next_maintenance_{};
-    std::map<Problem, std::string> problems_;
 };
 
 }  // namespace vitals::ext

@@ -1,6 +1,10 @@
 // Rules of signals that every worker of the extension follows.
 #include "extension/worker_process.h"
 
+#include <cerrno>
+#include <csignal>
+
+#include "pg/boundary.h"
 #include "pg/compat.h"
 
 extern "C" {
@@ -11,6 +15,26 @@ extern "C" {
 namespace vitals::ext {
 
 namespace {
+
+volatile std::sig_atomic_t requested = 0;
+volatile std::sig_atomic_t kept = 0;
+// Set before the handler is.
+bool (*ends_now)() = nullptr;
+
+void on_terminate(SIGNAL_ARGS) {
+    if (requested != 0 || ends_now()) {
+        die(postgres_signal_arg);
+        return;
+    }
+    const int error = errno;
+    requested = 1;
+    if (kept == 0) {
+        InterruptPending = true;
+        QueryCancelPending = true;
+    }
+    SetLatch(MyLatch);
+    errno = error;
+}
 
 void reload_configuration() {
     ConfigReloadPending = false;
@@ -26,6 +50,36 @@ void set_up_signals(OnCancel on_cancel) {
     pqsignal(SIGHUP, SignalHandlerForConfigReload);
     // The server delivers lock_timeout to itself as SIGINT, so a process that runs statements must not ignore it.
     pqsignal(SIGINT, on_cancel == OnCancel::ignore ? SIG_IGN : StatementCancelHandler);
+}
+
+EndOnRequest::EndOnRequest(bool (*must_end_now)()) {
+    ends_now = must_end_now;
+    pqsignal(SIGTERM, on_terminate);
+}
+
+EndOnRequest::~EndOnRequest() {
+    pqsignal(SIGTERM, die);
+}
+
+bool end_requested() noexcept {
+    return requested != 0;
+}
+
+void end_if_requested() {
+    if (requested == 0) return;
+    pg::call([] {
+        ProcDiePending = true;
+        InterruptPending = true;
+        CHECK_FOR_INTERRUPTS();
+    });
+}
+
+KeptStatement::KeptStatement() noexcept {
+    kept = 1;
+}
+
+KeptStatement::~KeptStatement() {
+    kept = 0;
 }
 
 void unblock_signals() {

@@ -13,6 +13,29 @@ enum class OnCancel {
 // in lock waits, SIGHUP asks for a reload, SIGUSR1 stays the server's.
 void set_up_signals(OnCancel on_cancel);
 
+// While it lives, the first SIGTERM does not end the process but asks for that: a statement in progress is cancelled
+// unless it is a KeptStatement, and end_requested() says so. The second one ends it, and so does the first where
+// must_end_now(), which is called in the signal handler.
+class EndOnRequest {
+  public:
+    explicit EndOnRequest(bool (*must_end_now)());
+    ~EndOnRequest();
+    EndOnRequest(const EndOnRequest&) = delete;
+    EndOnRequest& operator=(const EndOnRequest&) = delete;
+};
+bool end_requested() noexcept;
+// Ends the process if that was asked for, as the signal would have.
+void end_if_requested();
+
+// A statement in progress that an asked for end waits for.
+class KeptStatement {
+  public:
+    KeptStatement() noexcept;
+    ~KeptStatement();
+    KeptStatement(const KeptStatement&) = delete;
+    KeptStatement& operator=(const KeptStatement&) = delete;
+};
+
 // Unblocks signals and reads the configuration, since a SIGHUP may have been missed until now.
 void unblock_signals();
 

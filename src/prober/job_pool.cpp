@@ -46,9 +46,8 @@ int make_event() {
 JobPool::JobPool(const ConnectorSet& connectors, JobPoolSettings settings, Report report)
     : connectors_(connectors), settings_(settings), report_(std::move(report)), finished_fd_(make_event()) {
     try {
-        start_threads(settings.threads);
+        housekeeper_ = std::thread(&JobPool::keep_house, this);
     } catch (...) {
-        end_threads();
         close(finished_fd_);
         throw;
     }
@@ -59,10 +58,15 @@ JobPool::~JobPool() {
     close(finished_fd_);
 }
 
-void JobPool::start_threads(int count) {
-    threads_.emplace_back(&JobPool::keep_house, this);
-    for (int i = 0; i < count; ++i)
+// Called with the lock. A tenant with a few targets has a few threads, however many another one needs.
+void JobPool::start_thread_if_needed() {
+    if (queue_.size() <= waiting_threads_ || threads_.size() >= static_cast<std::size_t>(settings_.threads)) return;
+    try {
         threads_.emplace_back(&JobPool::work, this);
+    } catch (const std::system_error&) {
+        // The job waits for one that is there.
+        if (threads_.empty()) throw;
+    }
 }
 
 void JobPool::end_threads() {
@@ -72,6 +76,7 @@ void JobPool::end_threads() {
     }
     work_there_.notify_all();
     house_changed_.notify_all();
+    housekeeper_.join();
     for (std::thread& thread : threads_)
         thread.join();
     threads_.clear();
@@ -83,6 +88,7 @@ void JobPool::submit(core::Job job) {
     const bool keep = !job.target.empty();
     queue_.push_back({std::move(job), deadline, keep});
     ++unfinished_;
+    start_thread_if_needed();
     work_there_.notify_one();
     if (deadline.at() < house_wakes_) house_changed_.notify_one();
 }
@@ -106,6 +112,11 @@ void JobPool::forget(const std::string& target) {
 std::size_t JobPool::unfinished() const {
     const std::lock_guard lock(mutex_);
     return unfinished_;
+}
+
+std::size_t JobPool::threads() const {
+    const std::lock_guard lock(mutex_);
+    return threads_.size();
 }
 
 std::size_t JobPool::idle_sessions() const {
@@ -135,7 +146,9 @@ void JobPool::work() {
             return;
         } else {
             // A job that waits for its target is run by the thread that has the target now.
+            ++waiting_threads_;
             work_there_.wait(lock);
+            --waiting_threads_;
         }
     }
 }

@@ -1,5 +1,5 @@
-// Runs jobs in a fixed number of threads over one kept session per target. Connections belong to targets, not to
-// threads: a few threads serve thousands of targets, and never two jobs of one target run at a time.
+// Runs jobs in as many threads as they need, up to a limit, over one kept session per target. Connections belong to
+// targets, not to threads: a few threads serve thousands of targets, and never two jobs of one target run at a time.
 //
 // Every submitted job is reported exactly once, by its deadline also if no thread was free for it. A thread that a
 // session never gives back is the collector's business: it ends the process.
@@ -24,7 +24,7 @@
 namespace vitals::prober {
 
 struct JobPoolSettings {
-    int threads = 10;
+    int threads = 10;  // at most; one is started when a job finds none that is free
     // A session that was not used for so long is closed: its target was removed, or is polled so rarely that keeping a
     // connection open is a waste on both sides.
     std::chrono::milliseconds idle_session = std::chrono::minutes(10);
@@ -48,6 +48,7 @@ class JobPool {
 
     // Jobs that are not reported yet.
     [[nodiscard]] std::size_t unfinished() const;
+    [[nodiscard]] std::size_t threads() const;
     // Kept sessions that no job is using.
     [[nodiscard]] std::size_t idle_sessions() const;
     // Becomes readable when a job was reported; reading it resets it.
@@ -69,7 +70,7 @@ class JobPool {
         Clock::time_point last_used{};
     };
 
-    void start_threads(int count);
+    void start_thread_if_needed();
     void end_threads();
     void work();
     void keep_house();
@@ -94,11 +95,13 @@ class JobPool {
     std::list<Work> queue_;
     std::unordered_map<std::string, Target> targets_;
     std::size_t unfinished_ = 0;
+    std::size_t waiting_threads_ = 0;
     // When the housekeeper looks again; while it is awake, nobody needs to wake it.
     Clock::time_point house_wakes_ = Clock::time_point::min();
     bool ending_ = false;
 
-    std::vector<std::thread> threads_;
+    std::thread housekeeper_;
+    std::vector<std::thread> threads_;  // changed under the lock
 };
 
 }  // namespace vitals::prober

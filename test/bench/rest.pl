@@ -31,11 +31,14 @@ sub sql { return $node->safe_psql('app', $_[0]); }
 sql("SELECT vitals.create_tenant('other' || i) FROM generate_series(1, 20) AS i; SELECT vitals.create_tenant('acme')");
 sql("SET vitals.tenant = 'acme'; SELECT vitals.add_server('sql' || i, host => 'sql' || i || '.example') FROM generate_series(1, $servers) AS i");
 sql("INSERT INTO tenant_acme.metrics (server_id, metric_type_id, value, collected_at)
-    SELECT s.id, t.id, 50, now() FROM tenant_acme.servers AS s, tenant_acme.metric_types AS t WHERE t.name IN ('cpu_percent', 'memory_percent', 'connection_count', 'batch_requests_sec')");
+    SELECT s.id, t.id, 50, now() FROM tenant_acme.servers AS s, tenant_acme.metric_types AS t
+    WHERE t.name IN ('cpu_percent', 'memory_percent', 'connection_count', 'batch_requests_sec')");
 my @ids = split /\n/, sql('SELECT id FROM tenant_acme.servers');
 my $rest = Rest->new($node, 'app');
 # Beside what is measured, in the same schema and with the same rights.
-sql("CREATE FUNCTION vitals_api.bench_one() RETURNS integer LANGUAGE sql STABLE AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION vitals_api.bench_one() TO tenant_acme; NOTIFY pgrst, 'reload schema'; VACUUM ANALYZE");
+sql("CREATE FUNCTION vitals_api.bench_one() RETURNS integer LANGUAGE sql STABLE AS 'SELECT 1';
+    GRANT EXECUTE ON FUNCTION vitals_api.bench_one() TO tenant_acme; NOTIFY pgrst, 'reload schema'");
+sql('VACUUM ANALYZE');
 my $token = Rest::token({ role => 'tenant_acme', exp => time + 7200 });
 $rest->until_status('GET', '/rpc/bench_one', 200, direct => 1, token => $token);
 

@@ -155,7 +155,7 @@ TEST_F(CheckCommand, PrintsOneJsonObjectOnRequest) {
     const auto report = core::parse_report(output.out.substr(0, output.out.size() - 1));
     const auto& result = std::get<core::Result>(report);
     EXPECT_EQ(result.failure.value_or(core::Failure{}).error_class, core::ErrorClass::refused);
-    ASSERT_EQ(result.checks.size(), 2U);
+    ASSERT_EQ(result.checks.size(), 3U);
     EXPECT_FALSE(result.checks[1].ok);
     EXPECT_NE(result.checks[1].remedy, "");
 }

@@ -137,6 +137,23 @@ class JobPoolTest : public testing::Test {
     int reported = 0;
 };
 
+TEST_F(JobPoolTest, StartsThreadsAsTheyAreNeeded) {
+    const auto pool = make_pool(5);
+    EXPECT_EQ(pool->threads(), 0U);
+    for (const std::uint64_t id : {1U, 2U, 3U}) {
+        pool->submit(job_of(id, ""));
+        ASSERT_TRUE(wait_reported(static_cast<int>(id)));
+    }
+    EXPECT_LE(pool->threads(), 3U);
+    script.hold = true;
+    for (std::uint64_t id = 4; id < 24; ++id)
+        pool->submit(job_of(id, ""));
+    ASSERT_TRUE(wait_running(5));
+    EXPECT_EQ(pool->threads(), 5U) << "and no more than may be";
+    script.release();
+    ASSERT_TRUE(wait_reported(23));
+}
+
 TEST_F(JobPoolTest, KeepsOneSessionPerTarget) {
     const auto pool = make_pool(3);
     for (const std::uint64_t id : {1U, 2U, 3U})

@@ -14,6 +14,7 @@ core::Result check(const core::Job& job) {
 core::Job patient_job(const SimulatedServers& servers) {
     core::Job job = servers.job();
     job.kind = core::JobKind::check;
+    job.metrics = nine_metrics;
     job.deadline = ample_deadline;
     return job;
 }
@@ -45,8 +46,10 @@ TEST(MssqlCheck, EverythingIsFine) {
     SimulatedServers servers({"--replay", "live"});
     const core::Result result = check(patient_job(servers));
     EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
-    EXPECT_EQ(steps_of(result),
-              (Steps{"name lookup", "target", "tcp", "tls", "login", "version", "permission", "metrics", "clock"}));
+    EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "tls", "login", "version", "permission",
+                                       "group server", "group sysinfo", "group counters", "group files", "group memory",
+                                       "group waits", "metrics", "clock"}));
+    EXPECT_TRUE(contains(detail_of(result, "group files"), " rows in ")) << detail_of(result, "group files");
     EXPECT_TRUE(contains(detail_of(result, "tls"), "certificate verified for 127.0.0.1")) << detail_of(result, "tls");
     EXPECT_TRUE(contains(detail_of(result, "login"), "encrypted: true")) << detail_of(result, "login");
     EXPECT_TRUE(contains(detail_of(result, "version"), "16.0.4105.2 Enterprise Edition"))
@@ -154,6 +157,16 @@ TEST(MssqlCheck, NoPermissionNamesTheGrant) {
     EXPECT_EQ(class_of(result), "permission");
     EXPECT_EQ(remedy_of(result, "permission"), "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
     EXPECT_EQ(remedy_of(result, "metrics"), "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
+}
+
+// Also for those that the login may not see: what is missing is named once, and at the group.
+TEST(MssqlCheck, EachGroupAndItsPermission) {
+    SimulatedServers servers({"--replay", "live", "--deny-view-state"});
+    const core::Result result = check(patient_job(servers));
+    const core::Check* group = find_check(result, "group waits");
+    ASSERT_NE(group, nullptr);
+    EXPECT_FALSE(group->ok);
+    EXPECT_EQ(group->remedy, "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
 }
 
 TEST(MssqlCheck, ClocksDiffer) {

@@ -19,6 +19,7 @@ const std::string prelogin_answer("\x04\x01\x00\x0F\x00\x00\x01\x00", 8);
 MssqlOptions options() {
     MssqlOptions made;
     made.host = "db1";
+    made.port = 1433;
     made.username = "monitor";
     made.certificate_name = "db1";
     return made;

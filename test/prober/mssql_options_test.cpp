@@ -111,6 +111,13 @@ TEST(MssqlOptions, ApplicationIntent) {
     EXPECT_NE(refusal(with_option("application_intent", "readonly")), "");
 }
 
+TEST(MssqlOptions, Mode) {
+    EXPECT_FALSE(parse_mssql_options(job()).procedures);
+    EXPECT_TRUE(parse_mssql_options(with_option("mode", "procedures")).procedures);
+    EXPECT_FALSE(parse_mssql_options(with_option("mode", "batches")).procedures);
+    EXPECT_NE(refusal(with_option("mode", "jobs")), "");
+}
+
 TEST(MssqlOptions, KindOfLoginFollowsTheName) {
     core::Job made = job();
     EXPECT_EQ(parse_mssql_options(made).auth, MssqlAuth::sql);

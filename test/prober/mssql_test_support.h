@@ -3,16 +3,20 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "core/wire.h"
 #include "prober/connectors/mssql/mssql_connector.h"
 #include "prober/deadline.h"
 #include "simulated_servers.h"
+#include "support/builtin_groups.h"
 
 namespace vitals::prober {
 
@@ -25,13 +29,48 @@ constexpr std::chrono::milliseconds lateness{250};
 // For tests that are about something else than the deadline.
 constexpr std::chrono::seconds ample_deadline{20};
 
+using Definitions = std::shared_ptr<const core::MetricGroups>;
+
+// Of JSON texts.
+inline Definitions definitions_of(const std::vector<std::string>& texts) {
+    core::MetricGroups groups;
+    for (const std::string& text : texts) {
+        core::MetricGroup group = core::parse_metric_group(text);
+        std::string name = group.name;
+        groups.emplace(std::move(name), std::move(group));
+    }
+    return std::make_shared<const core::MetricGroups>(std::move(groups));
+}
+
+// The built-in groups of these names, all of them for none.
+inline Definitions builtin_definitions(const std::vector<std::string>& names = {}) {
+    std::vector<std::string> texts;
+    for (const auto& [name, text] : test::builtin_groups(VITALS_SQL)) {
+        if (names.empty() || std::find(names.begin(), names.end(), name) != names.end()) texts.push_back(text);
+    }
+    return definitions_of(texts);
+}
+
+// The metrics that tests of the connection ask for, of four groups and of the connector itself.
+inline const std::vector<std::string> nine_metrics{"cpu_percent",        "memory_percent",       "connection_count",
+                                                   "batch_requests_sec", "page_life_expectancy", "blocked_processes",
+                                                   "wait_time_ms",       "disk_io_reads",        "disk_io_writes"};
+
 // Polls one target as the prober does.
 class Poller {
   public:
-    Poller() : connector_(make_mssql_connector()), session_(connector_->open_session()) {}
+    explicit Poller(Definitions definitions = builtin_definitions({"counters", "files", "memory", "waits"}))
+        : connector_(make_mssql_connector()), session_(connector_->open_session()) {
+        define(std::move(definitions));
+    }
+
+    void define(Definitions definitions) { connector_->define(std::move(definitions)); }
 
     core::Result poll(const core::Job& job) {
         return measured(job, [&](const Deadline& deadline) { return session_->poll(job, deadline); });
+    }
+    core::Result probe(const core::Job& job) {
+        return measured(job, [&](const Deadline& deadline) { return session_->probe(job, deadline); });
     }
     core::Result check(const core::Job& job) {
         return measured(job, [&](const Deadline& deadline) { return session_->check(job, deadline); });
@@ -59,6 +98,28 @@ inline std::optional<double> value_of(const core::Result& result, std::string_vi
     }
     ADD_FAILURE() << "no metric " << metric;
     return std::nullopt;
+}
+
+inline std::optional<double> value_of(const core::Result& result, std::string_view metric, std::string_view instance) {
+    for (const core::Value& value : result.values) {
+        if (value.metric == metric && value.instance == instance) return value.value;
+    }
+    ADD_FAILURE() << "no metric " << metric << " of " << instance;
+    return std::nullopt;
+}
+
+// "state", or "state class number message" where there is a reason.
+inline std::string state_of(const core::Result& result, std::string_view group) {
+    for (const core::GroupStatus& status : result.groups) {
+        if (status.name != group) continue;
+        std::string text(core::to_text(status.state));
+        if (status.failure) {
+            text += " " + std::string(core::to_text(status.failure->error_class)) + " " +
+                    std::to_string(status.failure->number) + " " + status.failure->message;
+        }
+        return text;
+    }
+    return "not there";
 }
 
 inline std::string message_of(const core::Result& result) {

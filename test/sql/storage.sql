@@ -142,9 +142,23 @@ SELECT * FROM pg_temp.poison(more => '{"collected_at": "-infinity"}');
 SELECT * FROM pg_temp.poison(more => '{"collected_at": "0044-03-15 12:00:00+00 BC"}');
 SELECT * FROM pg_temp.poison(more => '{"collected_at": "50000-01-01 00:00:00+00"}');
 SELECT * FROM pg_temp.poison(more => '{"interval_ms": 1e30}');
-SELECT * FROM pg_temp.poison(more => '{"duration_ms": null}');
+SELECT * FROM pg_temp.poison(more => '{"consecutive_failures": null}');
 SELECT * FROM pg_temp.poison(more => '{"next_due_at": "never"}');
 SELECT * FROM pg_temp.poison(more => '{"error": {"class": "login", "number": 1e12, "message": "x"}}');
+-- What a trigger of the tenant says without a code of its own.
+CREATE FUNCTION tenant_store.refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not this one'; END$$;
+CREATE TRIGGER refuse BEFORE INSERT ON tenant_store.server_snapshots FOR EACH ROW WHEN (NEW.cpu_percent = 66)
+    EXECUTE FUNCTION tenant_store.refuse();
+SELECT * FROM pg_temp.poison('[["cpu_percent", 66]]');
+DROP TRIGGER refuse ON tenant_store.server_snapshots;
+DROP FUNCTION tenant_store.refuse();
+-- A cycle that passed without a poll: what is known of the last poll stays.
+SELECT stored, rejected FROM pg_temp.store(
+    pg_temp.poll('sql01', '2026-01-11 00:02:00+00', '[]', 'offline') - '{started_at,lag_ms,duration_ms,set,vals}'::text[]);
+SELECT st.status, st.lag_ms IS NOT NULL AS lag_kept, n.duration_ms
+FROM tenant_store.collection_state AS st JOIN tenant_store.servers AS s ON s.id = st.server_id
+JOIN tenant_store.server_snapshots AS n ON n.server_id = s.id AND n.collected_at = '2026-01-11 00:02:00+00'
+WHERE s.name = 'sql01';
 -- Not an array at all.
 SELECT * FROM vitals.store_polls('tenant_store', '[1]');
 SELECT * FROM vitals.store_polls('tenant_store', '{"polls": 7, "sets": 7}');

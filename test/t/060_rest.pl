@@ -163,7 +163,8 @@ foreach my $case (@bad)
 answers('long and bad', 'PUT', $path, 400, '22023', token => $token{acme}, body => '{"' . 'x' x 65_000 . '":1}');
 answers('long, with many quotes', 'PUT', $path, 400, undef, token => $token{acme}, body => '{' . '"\\"",' x 9_000 . '}');
 answers('bad, in pieces', 'PUT', $path, 400, 'PGRST102', token => $token{acme}, body => '', chunked => 1);
-answers('of another type', 'PUT', $path, 400, 'PGRST102', token => $token{acme}, body => "interval_seconds\n77\n", headers => { 'Content-Type' => 'text/csv' });
+answers('of another type', 'PUT', $path, 400, 'PGRST102', token => $token{acme}, body => "interval_seconds\n77\n",
+    headers => { 'Content-Type' => 'text/csv' });
 is(config_of($id), $before[0], 'nothing of it changed the server');
 is(config_of($other), $before[1], 'nor the other one');
 like(answers('unknown metric', 'PUT', $path, 400, '22023', token => $token{acme}, body => { metrics_enabled => ['cpu_percnt'] })->{json}{hint},
@@ -172,21 +173,27 @@ like(answers('unknown metric', 'PUT', $path, 400, '22023', token => $token{acme}
 my $answer = answers('one setting', 'PUT', $path, 200, undef, token => $token{acme}, body => { interval_seconds => 3600 });
 is($answer->{json}{interval_seconds}, 3600, 'is what the answer says');
 is_deeply([ sort keys %{ $answer->{json} } ], [qw(enabled interval_seconds last_collected_at metrics_enabled server_id)], 'with the rest');
-is(answers('in pieces', 'PUT', $path, 200, undef, token => $token{acme}, body => " {\n\"interval_seconds\" : 30 }\n", chunked => 1)->{json}{interval_seconds}, 30, 'is set');
+is(answers('in pieces', 'PUT', $path, 200, undef, token => $token{acme},
+    body => " {\n\"interval_seconds\" : 30 }\n", chunked => 1)->{json}{interval_seconds}, 30, 'is set');
 $answer = answers('read', 'GET', $path, 200, undef, token => $token{acme});
 is(answers('sent back', 'PUT', $path, 200, undef, token => $token{acme}, body => $answer->{body})->{body}, $answer->{body}, 'changes nothing');
 is(answers('a query', 'GET', "$path?$_", 200, undef, token => $token{acme})->{json}{server_id}, $id, 'cannot name another server')
   foreach "server_id=$other", "server%5fid=$other", "server_id=$other&server_id=$other", "select=server_id&server_id=$other";
-is(answers('a query', 'PUT', "$path?server_id=$other&x=y", 200, undef, token => $token{acme}, body => { interval_seconds => 31 })->{json}{server_id}, $id, 'nor when it writes');
-is(answers('a query and a body', 'POST', "/api/servers/$id/collection/stop?server_id=$other", 200, undef, token => $token{acme}, body => { server_id => $other })->{json}{server_id}, $id, 'nor a body of what takes none');
-answers('an odd preference', 'PUT', $path, 200, undef, token => $token{acme}, body => { interval_seconds => 31 }, headers => { Prefer => 'params=single-object, handling=strict' });
+is(answers('a query', 'PUT', "$path?server_id=$other&x=y", 200, undef, token => $token{acme},
+    body => { interval_seconds => 31 })->{json}{server_id}, $id, 'nor when it writes');
+is(answers('a query and a body', 'POST', "/api/servers/$id/collection/stop?server_id=$other", 200, undef, token => $token{acme},
+    body => { server_id => $other })->{json}{server_id}, $id, 'nor a body of what takes none');
+answers('an odd preference', 'PUT', $path, 200, undef, token => $token{acme}, body => { interval_seconds => 31 },
+    headers => { Prefer => 'params=single-object, handling=strict' });
 is(config_of($other), $before[1], 'the other server is as it was');
 
 # -- what PostgREST has beside the paths
 my $add = { name => 'sql03', host => 'good' };
-is(answers('add', 'POST', '/api/rpc/add_server', 200, undef, token => $token{acme}, body => { config => $add })->{json}{name}, 'sql03', 'returns the server');
+is(answers('add', 'POST', '/api/rpc/add_server', 200, undef, token => $token{acme},
+    body => { config => $add })->{json}{name}, 'sql03', 'returns the server');
 answers('add twice', 'POST', '/api/rpc/add_server', 409, '23505', token => $token{acme}, body => { config => $add });
-answers('a name with line breaks', 'POST', '/api/rpc/add_server', 400, '22023', token => $token{acme}, body => { config => { name => "a\r\nX-Injected: yes" } });
+answers('a name with line breaks', 'POST', '/api/rpc/add_server', 400, '22023', token => $token{acme},
+    body => { config => { name => "a\r\nX-Injected: yes" } });
 answers('rename to one that is there', 'POST', '/api/rpc/alter_server', 409, '23505', token => $token{acme},
     body => { config => { name => "sql02" }, server_id => $id });
 answers('no id', 'GET', '/api/rpc/server?server_id=%0d%0aX-Injected:%20yes', 400, '22P02', token => $token{acme});
@@ -220,7 +227,8 @@ foreach my $case ([ '', '', 200 ], [ 'PT418', "boom\r\nX-Injected: yes\r\nSet-Co
     foreach my $direct (0, 1)
     {
         my $answer = $direct
-          ? $rest->request('POST', '/rpc/collection_config_put', direct => 1, token => $token{acme}, body => { config => { interval_seconds => 31 }, server_id => $id })
+          ? $rest->request('POST', '/rpc/collection_config_put', direct => 1, token => $token{acme},
+              body => { config => { interval_seconds => 31 }, server_id => $id })
           : $rest->request('PUT', $path, token => $token{acme}, body => { interval_seconds => 31 });
         my $problem = sound($answer, 'PUT', !$direct);
         ok($problem eq '' && (defined $status ? $answer->{status} == $status : $answer->{status} >= 400),
@@ -235,14 +243,16 @@ answers('start', 'POST', "/api/servers/$id/collection/start", 200, undef, token 
 within($function_limit, 'the first poll', sub { defined $row->('collection_status')->{last_collected_at} });
 answers('start again', 'POST', "/api/servers/$id/collection/start", 200, undef, token => $token{acme});
 answers('an hour', 'PUT', $path, 200, undef, token => $token{acme}, body => { interval_seconds => 3600, metrics_enabled => ['memory_percent'] });
-is_deeply([ sort keys %{ answers('poll', 'POST', '/api/rpc/collect_now', 200, undef, token => $token{acme}, body => { server_id => $id })->{json}{metrics} } ],
+is_deeply([ sort keys %{ answers('poll', 'POST', '/api/rpc/collect_now', 200, undef, token => $token{acme},
+    body => { server_id => $id })->{json}{metrics} } ],
     ['memory_percent'], 'the next poll reads what was chosen');
 my $due_in = sub { return sql("SELECT round(extract(epoch FROM c.next_due_at - c.last_collected_at)) FROM tenant_acme.collection_state AS c WHERE c.server_id = '$id'"); };
 within($sample_limit, 'and the one after it is due as was set', sub { $due_in->() > 1700 });
 answers('half a minute', 'PUT', $path, 200, undef, token => $token{acme}, body => { interval_seconds => 30 });
 my $polls = snapshots_of($node, 'app', 'acme', 'sql01');
 within(30 + $sample_limit, 'a shorter interval is the next one, with the clock of the wall', sub { snapshots_of($node, 'app', 'acme', 'sql01') > $polls });
-is(answers('values', 'GET', "/api/servers/$id/metrics?metric=eq.memory_percent", 200, undef, token => $token{acme})->{json}[0]{value}, 40, 'a value that was collected');
+is(answers('values', 'GET', "/api/servers/$id/metrics?metric=eq.memory_percent", 200, undef,
+    token => $token{acme})->{json}[0]{value}, 40, 'a value that was collected');
 answers('stop', 'POST', "/api/servers/$id/collection/stop", 200, undef, token => $token{acme});
 within($function_limit, 'nothing is a target any more', sub { sql('SELECT targets FROM vitals.worker_status') == 0 });
 

@@ -27,11 +27,15 @@ my %id;
 foreach my $tenant (qw(acme globex))
 {
     my $word = $tenant eq 'globex' ? $mark : 'plain';
-    $id{$tenant} = sql("SET vitals.tenant = '$tenant'; SELECT vitals.add_server('${word}01', host => '$word.example', username => '${word}user', password => '${word}password')");
+    $id{$tenant} = sql("SET vitals.tenant = '$tenant';
+        SELECT vitals.add_server('${word}01', host => '$word.example', username => '${word}user', password => '${word}password')");
     sql("SET vitals.tenant = '$tenant'; SELECT vitals.add_server('${word}02', host => '$word.example')");
     sql("INSERT INTO tenant_$tenant.metric_types (name, unit, description, kind) VALUES ('${word}_metric', '1', '$word', 'gauge')");
-    sql("INSERT INTO tenant_$tenant.metrics (server_id, metric_type_id, value, collected_at) SELECT '$id{$tenant}', t.id, " . ($tenant eq 'globex' ? 4711 : 1) . ", now() FROM tenant_$tenant.metric_types AS t WHERE t.name = '${word}_metric'");
-    sql("INSERT INTO tenant_$tenant.server_events (server_id, happened_at, old_status, new_status, message) VALUES ('$id{$tenant}', now(), 'unknown', 'offline', '$word')");
+    my $value = $tenant eq 'globex' ? 4711 : 1;
+    sql("INSERT INTO tenant_$tenant.metrics (server_id, metric_type_id, value, collected_at)
+        SELECT '$id{$tenant}', t.id, $value, now() FROM tenant_$tenant.metric_types AS t WHERE t.name = '${word}_metric'");
+    sql("INSERT INTO tenant_$tenant.server_events (server_id, happened_at, old_status, new_status, message)
+        VALUES ('$id{$tenant}', now(), 'unknown', 'offline', '$word')");
 }
 my $rest = Rest->new($node, 'app');
 sql('CREATE ROLE shared; GRANT tenant_acme, tenant_globex TO shared; GRANT shared TO authenticator');
@@ -41,7 +45,12 @@ my $acme = Rest::token({ role => 'tenant_acme' });
 my $globex = Rest::token({ role => 'tenant_globex' });
 my @views = qw(servers fleet_status latest_metrics collection_status collection_config metric_types server_snapshots metrics server_events tenants);
 
-sub state_of { my ($tenant) = @_; return sql(join ';', map { "SELECT * FROM tenant_$tenant.$_ ORDER BY 1" } qw(servers collection_config credentials metric_types server_events)); }
+sub state_of
+{
+    my ($tenant) = @_;
+    my @relations = qw(servers collection_config credentials metric_types server_events);
+    return sql(join ';', map { "SELECT * FROM tenant_$tenant.$_ ORDER BY 1" } @relations);
+}
 my %before = map { $_ => state_of($_) } qw(acme globex);
 
 # Whatever was asked, the answer to acme has nothing of globex in it but what acme itself sent, and is no failure of ours.
@@ -56,7 +65,11 @@ sub keeps
     return $answer;
 }
 sub ask { my ($method, $path, %option) = @_; return $rest->request($method, $path, direct => 1, token => $acme, %option); }
-sub status_is { my ($what, $answer, @statuses) = @_; return ok((grep { $answer->{status} == $_ } @statuses) > 0, "$what is one of @statuses") || diag("$answer->{status} $answer->{body}"); }
+sub status_is
+{
+    my ($what, $answer, @statuses) = @_;
+    return ok((grep { $answer->{status} == $_ } @statuses) > 0, "$what is one of @statuses") || diag("$answer->{status} $answer->{body}");
+}
 
 # -- the ground to stand on: each sees its own
 foreach my $view (grep { !/^(?:server_snapshots|latest_metrics|collection_status|tenants)$/ } @views)
@@ -72,7 +85,10 @@ my %arguments = (
     event_history => {}, collection_config_put => { config => { interval_seconds => 77 } }, collection_start => {},
     collection_stop => {}, alter_server => { config => { host => 'evil.example' } }, remove_server => { config => { keep_history => JSON::PP::false } },
     set_credential => { config => { username => 'u', password => 'p' } }, collect_now => {}, test_connection => {});
-my @functions = split /\n/, sql("SELECT DISTINCT p.proname FROM pg_proc AS p WHERE p.pronamespace = 'vitals_api'::regnamespace AND 'server_id' = ANY (p.proargnames[:p.pronargs]) ORDER BY 1");
+my @functions = split /\n/, sql(<<'SQL');
+SELECT DISTINCT p.proname FROM pg_proc AS p
+WHERE p.pronamespace = 'vitals_api'::regnamespace AND 'server_id' = ANY (p.proargnames[:p.pronargs]) ORDER BY 1
+SQL
 is(join(' ', @functions), join(' ', sort keys %arguments), 'every function that takes a server is tried');
 foreach my $function (@functions)
 {
@@ -95,8 +111,11 @@ foreach my $view (@views)
     my $names = $view eq 'tenants' ? 'tenant' : $view eq 'servers' ? 'name' : $view eq 'metric_types' ? 'metric' : 'server';
     foreach my $query ("$names=eq.${mark}01", "$names=like.*", "or=($names.eq.${mark}01,$names.neq.x)", "not.and=($names.eq.x)", "$names=not.is.null",
         'order=' . $names . '.desc&limit=1000&offset=0', "$names=in.(globex,${mark}01)", "select=*,tenants(*)", "select=*,servers(*)",
-        "select=*,collection_config(*)", 'select=*,pg_authid(*)', "select=$names,tenant_globex.servers(*)", "select=$names\:\:regclass", "select=count()", "select=*,...server_metrics(*)",
-        "server_id=eq.$id{globex}", "select=$names,vitals_api.server", "columns=$names", "limit=0);SELECT+1", "$names=eq.'%3B+DROP+TABLE+x", "vitals.tenant=globex", 'tenant=globex', "$names=fts(english).x", "$names=match.^(a%2B)%2B\$")
+        "select=*,collection_config(*)", 'select=*,pg_authid(*)', "select=$names,tenant_globex.servers(*)",
+        "select=$names\:\:regclass", "select=count()",
+        "select=*,...server_metrics(*)",
+        "server_id=eq.$id{globex}", "select=$names,vitals_api.server", "columns=$names", "limit=0);SELECT+1",
+        "$names=eq.'%3B+DROP+TABLE+x", "vitals.tenant=globex", 'tenant=globex', "$names=fts(english).x", "$names=match.^(a%2B)%2B\$")
     {
         keeps("$view?$query", ask('GET', "/$view?$query"), $id{globex}, "${mark}01");
     }
@@ -118,17 +137,17 @@ foreach my $what (sort keys %claim)
     my ($value, $status) = @{ $claim{$what} };
     foreach my $path ('/servers', "/rpc/collection_config_get?server_id=$id{acme}", '/rpc/prometheus_metrics')
     {
-        status_is("claim of $what at $path", keeps("claim of $what", ask('GET', $path, token => Rest::token({ role => 'tenant_acme', tenant => $value }))), $status);
+        status_is("claim of $what at $path", keeps("claim of $what", ask('GET', $path,
+            token => Rest::token({ role => 'tenant_acme', tenant => $value }))), $status);
     }
 }
-status_is('a claim with another name', keeps('claims', ask('GET', '/servers', token => Rest::token({ role => 'tenant_acme', vitals => { tenant => 'globex' }, 'vitals.tenant' => 'globex', sub => 'globex' }))), 200);
+status_is('a claim with another name', keeps('claims', ask('GET', '/servers',
+    token => Rest::token({ role => 'tenant_acme', vitals => { tenant => 'globex' }, 'vitals.tenant' => 'globex', sub => 'globex' }))), 200);
 
 # -- by role: only those that were granted to the authenticator, and these only with their own tenants
-foreach my $case ([ 'tenant_globex', 403, secret => 'x' x 40, 401 ], [ 'boss' ], [ 'postgres' ], [ 'pg_monitor' ], [ 'nobody_granted' ], [ 'vitals_tenant' ],
-    [ 'authenticator' ], [ 'web_anon' ], [ 'no_such_role' ], [ 'none' ], [ 'public' ], [ '' ], [ "tenant_acme\"; RESET ROLE; --" ], [ [ 'tenant_globex' ] ], [ { a => 1 } ], [ 1 ])
+foreach my $role ('boss', 'postgres', 'pg_monitor', 'nobody_granted', 'vitals_tenant',
+    'authenticator', 'web_anon', 'no_such_role', 'none', 'public', '', "tenant_acme\"; RESET ROLE; --", ['tenant_globex'], { a => 1 }, 1)
 {
-    my ($role) = @{$case};
-    next if $role eq 'tenant_globex';
     foreach my $path ('/servers', "/rpc/server?server_id=$id{globex}")
     {
         my $answer = keeps('role ' . encode_json([$role]), ask('GET', $path, token => Rest::token({ role => $role })), $id{globex});
@@ -207,7 +226,8 @@ my $mixed = 0;
 foreach my $i (1 .. 60)
 {
     my $tenant = (qw(acme globex))[ $i % 2 ];
-    my $answer = ask('GET', '/fleet_status', token => $i % 3 ? Rest::token({ role => 'shared', tenant => $tenant }) : { acme => $acme, globex => $globex }->{$tenant});
+    my $answer = ask('GET', '/fleet_status',
+        token => $i % 3 ? Rest::token({ role => 'shared', tenant => $tenant }) : { acme => $acme, globex => $globex }->{$tenant});
     $mixed++ unless $answer->{status} == 200 && ($answer->{body} =~ /$mark/ xor $tenant eq 'acme') && ($answer->{body} =~ /plain/ xor $tenant eq 'globex');
 }
 is($mixed, 0, 'requests of both, in turn over the same connections, are never mixed up');
@@ -243,7 +263,8 @@ foreach my $function (qw(remove_server collection_stop collection_start alter_se
 is(state_of('globex'), $before{globex}, 'nothing of the other tenant was changed');
 is(sql('SELECT count(*) FROM tenant_acme.servers'), 2, 'nor was a server of the one that tried removed');
 is(count_in_log($node, qr/\bPANIC\b|server process .* was terminated/), 0, 'and no server process failed');
-unlike(ask('GET', "/$_", token => $globex)->{body} . slurp_file($rest->directory . '/postgrest.log'), qr/${mark}password/, "no password is shown by $_") foreach @views;
+unlike(ask('GET', "/$_",
+    token => $globex)->{body} . slurp_file($rest->directory . '/postgrest.log'), qr/${mark}password/, "no password is shown by $_") foreach @views;
 
 $rest->stop;
 $node->stop;

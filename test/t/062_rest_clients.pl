@@ -60,7 +60,8 @@ sql("INSERT INTO tenant_acme.metrics (server_id, metric_type_id, instance, value
     SELECT s.id, t.id, i.instance, 12.5, now() FROM tenant_acme.servers AS s, tenant_acme.metric_types AS t, (VALUES (E'C:\\\\ \"x\"\\n y'), ('')) AS i (instance)
     WHERE t.name IN ('odd_things', 'things', 'things_ratio')");
 my $prometheus = 'text/plain;version=0.0.4;q=1,*/*;q=0.1';
-my $answer = $rest->request('GET', '/metrics', token => $token, headers => { Accept => "application/openmetrics-text;version=1.0.0;q=0.8,$prometheus" });
+my $answer = $rest->request('GET', '/metrics', token => $token,
+    headers => { Accept => "application/openmetrics-text;version=1.0.0;q=0.8,$prometheus" });
 is($answer->{status}, 200, 'metrics are served to what Prometheus accepts');
 is($answer->{headers}{'content-type'}, 'text/plain; version=0.0.4; charset=utf-8', 'as its text format');
 like($answer->{body}, qr/^vitals_cpu_ratio\{[^}]*server="sql01"[^}]*\} 0\.5$/m, 'with the values');

@@ -29,7 +29,9 @@ sql("SELECT vitals.create_tenant('acme')");
 my $rest = Rest->new($node, 'app');
 my $token = Rest::token({ role => 'tenant_acme' });
 # What the document calls {server}, {port} …: {new} is the server that it adds.
-my %id = (server => sql(sprintf q(SELECT vitals.add_server('sql01', host => 'localhost', port => %d, username => 'vitals', password => 'vitals', options => '{"ca_file": "%s"}')), $simulated->port, $simulated->ca),
+my $add = q(SELECT vitals.add_server('sql01', host => 'localhost', port => %d, username => 'vitals', password => 'vitals',
+                                     options => '{"ca_file": "%s"}'));
+my %id = (server => sql(sprintf $add, $simulated->port, $simulated->ca),
     port => $simulated->port, ca => $simulated->ca);
 
 sub settle

@@ -36,7 +36,7 @@ struct BoundExpression {
     ColumnType type;
     std::function<Cell(const Frame&)> value;
     bool aggregate = false;
-    std::optional<Cell> constant{};          // the value, where it is the same everywhere
+    std::optional<Cell> constant{};        // the value, where it is the same everywhere
     std::optional<Collation> collation{};  // of COLLATE
 };
 

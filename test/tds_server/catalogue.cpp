@@ -51,7 +51,8 @@ Catalogue::Catalogue(std::shared_ptr<const Fixture> fixture, const ServerProfile
     // The fixture's own tables are there for the queries of views.
     for (const RecordedTable& table : data.tables) {
         Relation relation;
-        relation.name = table.name.starts_with(internal_schema) ? table.name : std::string(internal_schema) + table.name;
+        relation.name =
+            table.name.starts_with(internal_schema) ? table.name : std::string(internal_schema) + table.name;
         add_recorded(table, std::move(relation));
     }
 }

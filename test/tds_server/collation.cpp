@@ -9,8 +9,8 @@ namespace tds_server {
 
 namespace {
 
-constexpr std::array<std::string_view, 8> families{"Latin1_General", "SQL_Latin1_General", "Turkish", "French",
-                                                   "Danish",         "Polish",             "German",  "Japanese"};
+constexpr std::array<std::string_view, 8> families{
+    "Latin1_General", "SQL_Latin1_General", "Turkish", "French", "Danish", "Polish", "German", "Japanese"};
 
 std::string_view without_end_blanks(std::string_view text) {
     const std::size_t last = text.find_last_not_of(' ');

@@ -106,7 +106,8 @@ void add_options(CLI::App& app, CommandLine& options, Texts& texts) {
     app.add_flag("--loopback-addresses", options.loopback_addresses, "one port, addresses 127.1.0.1, 127.1.0.2, ...");
     app.add_option("--login", options.account.login, "the only login");
     app.add_option("--password-file", texts.password_file, "file whose first line is the password; without: vitals");
-    app.add_option("--tls", texts.tls, "off, login-only, request (= on), require, strict")->check(check(parse_tls, "MODE"));
+    app.add_option("--tls", texts.tls, "off, login-only, request (= on), require, strict")
+        ->check(check(parse_tls, "MODE"));
     app.add_option("--certificate", texts.certificate, "right, wrong-name, expired, self-signed")
         ->check(check(parse_certificate, "KIND"));
     app.add_option("--ca-out", options.ca_out, "write the authority's certificate to this file");
@@ -117,7 +118,8 @@ void add_options(CLI::App& app, CommandLine& options, Texts& texts) {
         ->check(check(parse_profile, "SETTING"));
     app.add_option("--tick-ms", options.tick_ms, "live time moves in steps of so long: equal servers answer alike");
     app.add_option("--domain", options.account.domain, "of Windows logins; without: any");
-    app.add_option("--keytab", options.account.keytab, "that Kerberos tickets are verified with; without: none is believed")
+    app.add_option("--keytab", options.account.keytab,
+                   "that Kerberos tickets are verified with; without: none is believed")
         ->check(CLI::ExistingFile);
     app.add_option("--instances", options.instances, "names of the servers' instances, in their order")->delimiter(',');
     app.add_option("--browser-port", texts.browser_port, "UDP port of the SQL Server Browser, 0: a free one, or none")

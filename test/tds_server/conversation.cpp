@@ -196,7 +196,7 @@ std::string Conversation::done_reply(std::uint16_t status) const {
 }
 
 EncodedReply Conversation::run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
-                                       std::int32_t new_handle) {
+                                        std::int32_t new_handle) {
     const auto& names = new_handle != 0
                             ? prepared_[new_handle].parameter_names
                             : declared_names(request.parameters.size() > 1 ? request.parameters[1].text : "");

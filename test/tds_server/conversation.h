@@ -61,7 +61,7 @@ class Conversation {
     EncodedReply answer_rpc(const RpcRequest& request);
     std::string answer_transaction(TransactionStep step);
     EncodedReply run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
-                             std::int32_t new_handle);
+                              std::int32_t new_handle);
     EncodedReply execute_prepared(const RpcRequest& request);
 
     Engine& engine_;

@@ -27,7 +27,7 @@ struct EngineState {
     std::string content;  // equal for servers that answer alike
     ProcedureStore procedures;
     std::map<std::string, Disturbance> disturbances;
-    std::optional<double> waits_cleared;      // the work that was done then
+    std::optional<double> waits_cleared;         // the work that was done then
     std::map<std::int64_t, double> files_reset;  // by database
     FixtureEngine::Reuse reuse;
     TableMoment moment;

@@ -163,8 +163,8 @@ class ReplayingEngine : public FixtureEngine {
         const bool again = state_.options.replay != Replay::live || state_.options.tick.count() > 0;
         if (!state_.options.share_results || state_.options.seed != 0 || !again) return {};
         const TableMoment& moment = state_.moment;
-        std::string key = fmt::format("{}/{}/{}/{}/{}", moment.time, moment.shift, moment.restarted, moment.restarted_time,
-                                      moment.restarted_work);
+        std::string key = fmt::format("{}/{}/{}/{}/{}", moment.time, moment.shift, moment.restarted,
+                                      moment.restarted_time, moment.restarted_work);
         if (state_.waits_cleared) key += fmt::format("/w{}", *state_.waits_cleared);
         for (const auto& [database, work] : state_.files_reset)
             key += fmt::format("/f{}:{}", database, work);

@@ -56,8 +56,8 @@ struct EngineOptions {
     std::shared_ptr<const Fixture> fixture;
     std::shared_ptr<SharedMemory> memory;  // null: its own
     Replay replay = Replay::live;
-    std::string server_name;  // empty: the fixture's
-    std::string login;        // empty: the session's own
+    std::string server_name;           // empty: the fixture's
+    std::string login;                 // empty: the session's own
     std::string administrator = "sa";  // the login that may do everything
     ServerProfile profile;
     std::uint32_t seed = 0;  // 0: exactly the fixture's rates in live replay
@@ -84,7 +84,8 @@ class FixtureEngine : public Engine {
     virtual void advance(std::chrono::milliseconds time) = 0;
     // Time stands still, or goes on.
     virtual void freeze(bool frozen) = 0;
-    // Statements that read this view take so long, or fail with this number (0: they do not). No view: none is disturbed.
+    // Statements that read this view take so long, or fail with this number (0: they do not). No view: none is
+    // disturbed.
     virtual void disturb(const std::string& view, std::chrono::milliseconds delay, int error) = 0;
     // How many results were taken from the memory, and made.
     struct Reuse {

@@ -48,10 +48,16 @@ const std::array<Relation, 5>& made_relations() {
     static const ColumnType description{SqlType::nvarchar, 60};
     static const std::array<Relation, 5> relations{
         objects_table("sys.schemas", {{"name", name_type}, {"schema_id", int_type}, {"principal_id", int_type}}),
-        objects_table("sys.procedures", {{"name", name_type}, {"object_id", int_type}, {"schema_id", int_type},
-                                         {"type", kind}, {"type_desc", description}}),
-        objects_table("sys.objects", {{"name", name_type}, {"object_id", int_type}, {"schema_id", int_type},
-                                      {"type", kind}, {"type_desc", description}}),
+        objects_table("sys.procedures", {{"name", name_type},
+                                         {"object_id", int_type},
+                                         {"schema_id", int_type},
+                                         {"type", kind},
+                                         {"type_desc", description}}),
+        objects_table("sys.objects", {{"name", name_type},
+                                      {"object_id", int_type},
+                                      {"schema_id", int_type},
+                                      {"type", kind},
+                                      {"type_desc", description}}),
         objects_table("sys.certificates", {{"name", name_type}, {"certificate_id", int_type}}),
         objects_table(std::string(all_types_table), all_types_columns())};
     return relations;
@@ -139,20 +145,22 @@ const Relation* Glance::relation(const ObjectName& name, bool) const {
         return state_.catalogue->find(name.text(), inside);
     }
     if (parts.size() > 3)
-        throw SqlError(7202, 11,
-                       fmt::format("Could not find server '{}' in sys.servers. Verify that the correct server name was "
-                                   "specified. If necessary, execute the stored procedure sp_addlinkedserver to add the "
-                                   "server to sys.servers.",
-                                   parts.front()));
+        throw SqlError(
+            7202, 11,
+            fmt::format("Could not find server '{}' in sys.servers. Verify that the correct server name was "
+                        "specified. If necessary, execute the stored procedure sp_addlinkedserver to add the "
+                        "server to sys.servers.",
+                        parts.front()));
     if (name.text().starts_with(internal_schema)) return nullptr;
     if (parts.size() == 1) return in_database(client_.database, "dbo." + parts[0]);
     if (parts.size() == 2) return in_database(client_.database, name.text());
     const bool own = same_name(parts[0], client_.database, collation());
     if (state_.options.profile.is_azure_database() && !own && !same_text(parts[0], "tempdb"))
-        throw SqlError(40515, 15,
-                       fmt::format("Reference to database and/or server name in '{}' is not supported in this version of SQL "
-                                   "Server.",
-                                   name.text()));
+        throw SqlError(
+            40515, 15,
+            fmt::format("Reference to database and/or server name in '{}' is not supported in this version of SQL "
+                        "Server.",
+                        name.text()));
     if (const auto refusal = database_refusal(parts[0])) {
         constexpr int no_such_database = 911;
         if (refusal->number == no_such_database) return nullptr;
@@ -174,20 +182,23 @@ std::optional<ServerMessage> Glance::database_refusal(std::string_view database)
             911, 16, 1,
             fmt::format("Database '{}' does not exist. Make sure that the name is entered correctly.", database)};
     if (to_double((*row)[state]) != 0)
-        return ServerMessage{942, 14, 4, fmt::format("Database '{}' cannot be opened because it is offline.", database)};
+        return ServerMessage{942, 14, 4,
+                             fmt::format("Database '{}' cannot be opened because it is offline.", database)};
     if (!all_rights_ && !state_.options.profile.all_databases && !is_system_database(database))
-        return ServerMessage{916, 14, 2,
-                             fmt::format("The server principal \"{}\" is not able to access the database \"{}\" under the "
-                                         "current security context.",
-                                         client_.login, database)};
+        return ServerMessage{
+            916, 14, 2,
+            fmt::format("The server principal \"{}\" is not able to access the database \"{}\" under the "
+                        "current security context.",
+                        client_.login, database)};
     return std::nullopt;
 }
 
 void Glance::use(std::string_view database) const {
     if (state_.options.profile.is_azure_database() && !same_name(database, client_.database, collation()))
-        throw SqlError(40508, 16,
-                       "USE statement is not supported to switch between databases. Use a new connection to connect to a "
-                       "different database.");
+        throw SqlError(
+            40508, 16,
+            "USE statement is not supported to switch between databases. Use a new connection to connect to a "
+            "different database.");
     if (const auto refusal = database_refusal(database)) throw SqlError(*refusal);
     client_.database = std::string(database);
     session_key_.clear();
@@ -275,7 +286,8 @@ std::vector<Row> Glance::recorded_rows(const Relation& relation) const {
     std::vector<Row> rows = content_of(state_, *relation.recorded);
     personalise(*relation.recorded, rows);
     const std::size_t all = relation.recorded->columns.size();
-    const bool converts = std::find(relation.converted.begin(), relation.converted.end(), true) != relation.converted.end();
+    const bool converts =
+        std::find(relation.converted.begin(), relation.converted.end(), true) != relation.converted.end();
     if (relation.picked.size() == all && !converts) return rows;
     for (Row& row : rows) {
         Row picked;
@@ -318,15 +330,29 @@ std::vector<Row> Glance::view_rows(const Relation& relation) const {
 
 // The session that made the recording is the one that asks now.
 void Glance::personalise(const RecordedTable& table, std::vector<Row>& rows) const {
-    if (table.name != "fixture.sessions" && table.name != "fixture.requests" && table.name != "fixture.connections") return;
+    if (table.name != "fixture.sessions" && table.name != "fixture.requests" && table.name != "fixture.connections")
+        return;
     dependence_->session = true;
     const std::size_t session = table.column("session_id").value();
     const auto set = [&](Row& row, std::string_view name, Cell value) {
         if (const auto column = table.column(name)) row[*column] = std::move(value);
     };
+    // Who has this number in the recording gets the other one's.
+    const Cell recorded{std::int64_t{state_.data().spid}};
+    const Cell own{std::int64_t{client_.spid}};
+    const auto exchange = [&](Cell& number) {
+        if (number == recorded) {
+            number = own;
+        } else if (number == own) {
+            number = recorded;
+        }
+    };
+    const auto blocker = table.column("blocking_session_id");
     for (Row& row : rows) {
-        if (row[session] != Cell{std::int64_t{state_.data().spid}}) continue;
-        row[session] = Cell{std::int64_t{client_.spid}};
+        const bool asks = row[session] == recorded;
+        exchange(row[session]);
+        if (blocker) exchange(row[*blocker]);
+        if (!asks) continue;
         set(row, "encrypt_option", Cell{client_.encrypted ? "TRUE" : "FALSE"});
         set(row, "auth_scheme", Cell{client_.auth_scheme});
         set(row, "client_net_address", Cell{client_.client_address});
@@ -362,7 +388,8 @@ std::optional<Property> Glance::property(std::string_view name) const {
     }
     if (is("Edition")) return Property{Cell{edition_name(profile)}, name_type};
     if (is("EngineEdition")) return Property{Cell{std::int64_t{profile.edition}}, int_type};
-    if (is("IsHadrEnabled")) return Property{Cell{std::int64_t{profile.hadr && !profile.is_azure_database() ? 1 : 0}}, int_type};
+    if (is("IsHadrEnabled"))
+        return Property{Cell{std::int64_t{profile.hadr && !profile.is_azure_database() ? 1 : 0}}, int_type};
     if (is("Collation") && !profile.collation.empty()) return Property{Cell{profile.collation}, name_type};
     if (is("IsIntegratedSecurityOnly") || is("IsSingleUser")) return Property{Cell{std::int64_t{0}}, int_type};
     if (is("ProcessID")) return Property{Cell{std::int64_t{2412}}, int_type};
@@ -455,10 +482,10 @@ const Procedure* Glance::procedure(const ObjectName& name) const {
     const auto* stored = state_.procedures.find(name, collation());
     if (stored == nullptr) return nullptr;
     if (!all_rights_ && !state_.procedures.may_execute(*stored))
-        throw SqlError(
-            ServerMessage{229, 14, 5,
-                          fmt::format("The EXECUTE permission was denied on the object '{}', database '{}', schema '{}'.",
-                                      stored->name, client_.database, stored->schema)});
+        throw SqlError(ServerMessage{
+            229, 14, 5,
+            fmt::format("The EXECUTE permission was denied on the object '{}', database '{}', schema '{}'.",
+                        stored->name, client_.database, stored->schema)});
     return &stored->procedure;
 }
 
@@ -512,9 +539,9 @@ std::string Glance::result_key(const PlanMemory& memory) const {
     if (memory.of_server) key += '|' + state_.options.server_name;
     if (!memory.of_session) return key;
     if (session_key_.empty())
-        session_key_ = fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", client_.spid, client_.login, client_.database,
-                                   client_.app_name, client_.host_name, client_.encrypted, client_.auth_scheme,
-                                   client_.client_address);
+        session_key_ =
+            fmt::format("|{}|{}|{}|{}|{}|{}|{}|{}", client_.spid, client_.login, client_.database, client_.app_name,
+                        client_.host_name, client_.encrypted, client_.auth_scheme, client_.client_address);
     return key + session_key_;
 }
 

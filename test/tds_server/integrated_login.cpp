@@ -53,15 +53,16 @@ class IntegratedLogin::Kerberos {
         gss_buffer_desc input{token.size(), const_cast<char*>(token.data())};
         gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
         gss_name_t client = GSS_C_NO_NAME;
-        const OM_uint32 major = gss_accept_sec_context(&minor, &context_, credential_, &input, GSS_C_NO_CHANNEL_BINDINGS,
-                                                       &client, nullptr, &output, nullptr, nullptr, nullptr);
+        const OM_uint32 major =
+            gss_accept_sec_context(&minor, &context_, credential_, &input, GSS_C_NO_CHANNEL_BINDINGS, &client, nullptr,
+                                   &output, nullptr, nullptr, nullptr);
         result.token.assign(static_cast<const char*>(output.value), output.length);
         if (client != GSS_C_NO_NAME) result.user = text_of(client);
         gss_release_buffer(&minor, &output);
         gss_release_name(&minor, &client);
         if (GSS_ERROR(major) != 0) return result;
-        result.state = (major & GSS_S_CONTINUE_NEEDED) != 0 ? IntegratedStep::State::goes_on
-                                                            : IntegratedStep::State::accepted;
+        result.state =
+            (major & GSS_S_CONTINUE_NEEDED) != 0 ? IntegratedStep::State::goes_on : IntegratedStep::State::accepted;
         return result;
     }
 

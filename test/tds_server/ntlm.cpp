@@ -21,8 +21,8 @@ constexpr std::size_t proof_size = 16;
 constexpr std::size_t least_v2_size = 44;
 
 // Unicode, NTLM, always sign, the target is a domain, extended session security, target information, version.
-constexpr std::uint32_t challenge_flags = 0x00000001 | 0x00000004 | 0x00000200 | 0x00008000 | 0x00010000 | 0x00080000 |
-                                          0x00800000 | 0x02000000;
+constexpr std::uint32_t challenge_flags =
+    0x00000001 | 0x00000004 | 0x00000200 | 0x00008000 | 0x00010000 | 0x00080000 | 0x00800000 | 0x02000000;
 
 enum AvId : std::uint16_t { av_end = 0, av_computer = 1, av_domain = 2, av_dns_computer = 3, av_dns_domain = 4 };
 
@@ -150,11 +150,18 @@ std::optional<NtlmAnswer> parse_ntlm_answer(std::string_view token) {
     ByteReader reader(token);
     if (reader.raw(signature.size()) != signature || reader.u32() != type)
         throw ProtocolError("not an answer to an NTLM challenge");
-    field_of(token, reader);  // LM
+    const std::string short_response = field_of(token, reader);
     const std::string response = field_of(token, reader);
     NtlmAnswer answer;
     answer.domain = utf16le_to_utf8(field_of(token, reader));
     answer.user = utf16le_to_utf8(field_of(token, reader));
+    // tedious cuts the long response to its proof: servers go by LMv2 then, which is made in the same way.
+    constexpr std::size_t lm_v2_size = 24;
+    if (response.size() == proof_size && short_response.size() == lm_v2_size) {
+        answer.proof = short_response.substr(0, proof_size);
+        answer.blob = short_response.substr(proof_size);
+        return answer;
+    }
     if (response.size() < least_v2_size) return std::nullopt;
     answer.proof = response.substr(0, proof_size);
     answer.blob = response.substr(proof_size);
@@ -163,8 +170,9 @@ std::optional<NtlmAnswer> parse_ntlm_answer(std::string_view token) {
 
 bool ntlm_verifies(const NtlmAnswer& answer, std::string_view challenge, std::string_view password) {
     std::string user = answer.user;
-    std::transform(user.begin(), user.end(), user.begin(),
-                   [](unsigned char c) { return c < 0x80 ? static_cast<char>(std::toupper(c)) : static_cast<char>(c); });
+    std::transform(user.begin(), user.end(), user.begin(), [](unsigned char c) {
+        return c < 0x80 ? static_cast<char>(std::toupper(c)) : static_cast<char>(c);
+    });
     const std::string key = hmac_md5(md4(utf8_to_utf16le(password)), utf8_to_utf16le(user + answer.domain));
     const std::string expected = hmac_md5(key, std::string(challenge) + answer.blob);
     return expected.size() == answer.proof.size() &&

@@ -26,14 +26,16 @@ std::string schema_of(const ObjectName& name) {
 
 ProcedureStore::Stored* ProcedureStore::find_stored(const ObjectName& name, const Collation& collation) {
     const auto found = std::find_if(procedures_.begin(), procedures_.end(), [&](const Stored& stored) {
-        return same_name(stored.schema, schema_of(name), collation) && same_name(stored.name, name.parts.back(), collation);
+        return same_name(stored.schema, schema_of(name), collation) &&
+               same_name(stored.name, name.parts.back(), collation);
     });
     return found != procedures_.end() ? &*found : nullptr;
 }
 
 const ProcedureStore::Stored* ProcedureStore::find(const ObjectName& name, const Collation& collation) const {
     const auto found = std::find_if(procedures_.begin(), procedures_.end(), [&](const Stored& stored) {
-        return same_name(stored.schema, schema_of(name), collation) && same_name(stored.name, name.parts.back(), collation);
+        return same_name(stored.schema, schema_of(name), collation) &&
+               same_name(stored.name, name.parts.back(), collation);
     });
     return found != procedures_.end() ? &*found : nullptr;
 }
@@ -54,13 +56,14 @@ void ProcedureStore::create(const CreateSchema& command, const Collation& collat
 void ProcedureStore::create(const CreateProcedure& command, const Collation& collation) {
     Stored* known = find_stored(command.name, collation);
     if (!schema_id(schema_of(command.name), collation))
-        throw SqlError(2760, 16,
-                       fmt::format("The specified schema name \"{}\" either does not exist or you do not have permission to "
-                                   "use it.",
-                                   schema_of(command.name)));
+        throw SqlError(
+            2760, 16,
+            fmt::format("The specified schema name \"{}\" either does not exist or you do not have permission to "
+                        "use it.",
+                        schema_of(command.name)));
     if (known != nullptr && command.mode == CreateProcedure::Mode::create)
-        throw SqlError(2714, 16,
-                       fmt::format("There is already an object named '{}' in the database.", command.name.parts.back()));
+        throw SqlError(
+            2714, 16, fmt::format("There is already an object named '{}' in the database.", command.name.parts.back()));
     if (known == nullptr && command.mode == CreateProcedure::Mode::alter)
         throw SqlError(208, 16, fmt::format("Invalid object name '{}'.", command.name.text()));
     if (known == nullptr) {
@@ -109,7 +112,8 @@ std::optional<int> ProcedureStore::principal_id(std::string_view object_class, s
 std::vector<std::string> ProcedureStore::principals(std::string_view object_class, std::string_view database) const {
     std::vector<std::string> names;
     for (const Principal& known : principals_) {
-        if (same_text(known.object_class, object_class) && same_text(known.database, database)) names.push_back(known.name);
+        if (same_text(known.object_class, object_class) && same_text(known.database, database))
+            names.push_back(known.name);
     }
     return names;
 }
@@ -119,7 +123,9 @@ void ProcedureStore::change_principal(const Administration& command, std::string
     const std::string& name = command.object.parts.front();
     const auto id = principal_id(command.object_class, name, database, collation);
     if (command.kind == Administration::Kind::create) {
-        if (id) throw SqlError(15023, 16, fmt::format("User, group, or role '{}' already exists in the current database.", name));
+        if (id)
+            throw SqlError(15023, 16,
+                           fmt::format("User, group, or role '{}' already exists in the current database.", name));
         const bool of_server = same_text(command.object_class, "LOGIN");
         principals_.push_back({command.object_class, name, std::string(of_server ? "" : database), ++last_id_});
         return;
@@ -128,7 +134,8 @@ void ProcedureStore::change_principal(const Administration& command, std::string
     std::erase_if(principals_, [&](const Principal& known) { return known.id == *id; });
 }
 
-void ProcedureStore::administrate(const Administration& command, std::string_view database, const Collation& collation) {
+void ProcedureStore::administrate(const Administration& command, std::string_view database,
+                                  const Collation& collation) {
     if (command.kind == Administration::Kind::other) return;
     if (!command.object_class.empty()) return change_principal(command, database, collation);
     const bool grants = command.kind == Administration::Kind::grant_execute;

@@ -68,7 +68,8 @@ void set_profile_option(ServerProfile& profile, std::string_view text) {
     const std::string value(equals == std::string_view::npos ? "true" : text.substr(equals + 1));
     const bool is_truth = value == "true" || value == "false";
     try {
-        if (set_profile_setting(profile, name, is_truth ? nlohmann::json(value == "true") : nlohmann::json(value))) return;
+        if (set_profile_setting(profile, name, is_truth ? nlohmann::json(value == "true") : nlohmann::json(value)))
+            return;
     } catch (const nlohmann::json::exception&) {
         throw std::invalid_argument(fmt::format("\"{}\" is not a value of {}", value, name));
     }

@@ -78,9 +78,7 @@ class ReplyEncoder {
         pause_ = pause.time;
     }
 
-    void cut() {
-        encoded_.pieces.push_back({std::exchange(pause_, std::chrono::milliseconds(0)), writer_.take()});
-    }
+    void cut() { encoded_.pieces.push_back({std::exchange(pause_, std::chrono::milliseconds(0)), writer_.take()}); }
 
     void add(const ServerMessage& message) {
         const bool error = message.level >= first_error_level;

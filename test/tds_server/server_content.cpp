@@ -78,7 +78,8 @@ void change_ring_buffer(const ServerProfile& profile, const RecordedTable& table
         if (text == nullptr) continue;
         if (profile.linux_host) change_element(*text, "SystemIdle", [](int) { return 0; });
         // Counted once for each of two memory nodes.
-        if (profile.ring_buffer_over_100) change_element(*text, "ProcessUtilization", [](int used) { return 2 * used; });
+        if (profile.ring_buffer_over_100)
+            change_element(*text, "ProcessUtilization", [](int used) { return 2 * used; });
     }
 }
 
@@ -121,7 +122,8 @@ void rename(std::vector<Row>& rows) {
 std::vector<Row> content_of(const EngineState& state, const RecordedTable& table) {
     const ServerProfile& profile = state.options.profile;
     if (!profile.counters && table.name == counters) return {};
-    const bool of_groups = table.name == "fixture.replica_states" || table.name == "sys.dm_hadr_database_replica_states";
+    const bool of_groups =
+        table.name == "fixture.replica_states" || table.name == "sys.dm_hadr_database_replica_states";
     if (!profile.hadr && of_groups) return {};
     std::vector<Row> rows = rows_at(state.data(), table, state.moment);
     if (table.name == waits) clear_waits(state, table, rows);

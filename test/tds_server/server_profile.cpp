@@ -32,7 +32,8 @@ std::string ServerProfile::shape() const {
 
 std::string ServerProfile::content() const {
     return fmt::format("{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}", shape(), version, instance, counters, hostile_names,
-                       ring_buffer_over_100, hadr, process_times, view_state, view_definition, msdb, all_databases, administrator);
+                       ring_buffer_over_100, hadr, process_times, view_state, view_definition, msdb, all_databases,
+                       administrator);
 }
 
 std::optional<int> version_from_text(std::string_view text) {

@@ -25,9 +25,9 @@ struct ServerProfile {
     std::string collation;     // empty: the fixture's
     bool wrong_types = false;  // counters as decimals, times of files as ints, names as varchar
     // What is in the views.
-    std::string instance;              // empty: the default instance
-    bool counters = true;              // performance counters were loaded
-    bool hostile_names = false;        // databases, jobs, files and disks with names that break careless code
+    std::string instance;               // empty: the default instance
+    bool counters = true;               // performance counters were loaded
+    bool hostile_names = false;         // databases, jobs, files and disks with names that break careless code
     bool ring_buffer_over_100 = false;  // SQL Server's own processors counted twice
     bool hadr = true;                   // availability groups
     bool process_times = true;          // the processor time in sys.dm_os_sys_info is known

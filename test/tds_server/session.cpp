@@ -44,7 +44,8 @@ void Session::start() {
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     const auto client = socket_.remote_endpoint(ignored);
     constexpr std::size_t challenge_size = 8;
-    conversation_.set_ends(client.address().to_string(), server_.endpoint().port(), server_.random_bytes(challenge_size));
+    conversation_.set_ends(client.address().to_string(), server_.endpoint().port(),
+                           server_.random_bytes(challenge_size));
     read_some();
 }
 
@@ -173,7 +174,8 @@ void Session::on_prelogin(const ClientMessage& message) {
     if (server_.fault().is(FaultKind::plain_prelogin_drop)) return finish();
     if (strict_) {
         stage_ = Stage::login;
-        send_wire(encode(message_packets(PacketType::reply, prelogin_reply(Encryption::required), default_packet_size, 0)));
+        send_wire(
+            encode(message_packets(PacketType::reply, prelogin_reply(Encryption::required), default_packet_size, 0)));
         return;
     }
     if (server_.settings().tls == TlsMode::strict) return finish();

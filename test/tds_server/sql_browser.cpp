@@ -31,7 +31,8 @@ std::string framed(const std::string& text) {
 
 }  // namespace
 
-std::optional<std::string> answer_browser_question(std::string_view question, const std::vector<BrowserEntry>& entries) {
+std::optional<std::string> answer_browser_question(std::string_view question,
+                                                   const std::vector<BrowserEntry>& entries) {
     if (question.empty()) return std::nullopt;
     std::string text;
     if (question.front() == one_instance) {

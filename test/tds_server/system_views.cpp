@@ -360,7 +360,8 @@ const std::vector<ViewRule>& view_rules() {
         view("sys.availability_databases_cluster", Need::server_definition, database_cluster, 11, not_database),
         view("sys.dm_hadr_availability_replica_states", Need::server_state, replica_states, 11, not_database),
         view("sys.dm_hadr_availability_group_states", Need::server_state, group_states, 11, not_database),
-        view("sys.dm_hadr_database_replica_cluster_states", Need::server_state, database_cluster_states, 11, not_database),
+        view("sys.dm_hadr_database_replica_cluster_states", Need::server_state, database_cluster_states, 11,
+             not_database),
         view("sys.configurations", Need::nothing, configurations, 11, not_database),
         view("sys.dm_exec_connections", Need::server_state, connections),
         view("sys.dm_os_waiting_tasks", Need::server_state, waiting_tasks),
@@ -424,7 +425,9 @@ const std::vector<ColumnRule>& column_rules() {
 bool exists_there(unsigned platforms, int since, int until, const ServerProfile& profile) {
     if (profile.features() < since || profile.features() > until) return false;
     if ((platforms & on_windows) != 0 && profile.linux_host) return false;
-    const unsigned own = profile.is_azure_database() ? on_database : profile.is_managed_instance() ? on_instance : on_box;
+    const unsigned own = profile.is_azure_database()     ? on_database
+                         : profile.is_managed_instance() ? on_instance
+                                                         : on_box;
     return (platforms & own) != 0;
 }
 

@@ -106,14 +106,15 @@ std::string utf8_to_utf16le(std::string_view text) {
 
 std::string utf16le_to_utf8(std::string_view bytes) {
     std::string out;
-    out.reserve(bytes.size() / 2);
-    for (std::size_t i = 0; i + 1 < bytes.size(); i += 2) {
+    // Statements are ASCII, nearly all of them.
+    constexpr char32_t first_not_ascii = 0x80;
+    std::size_t start = 0;
+    out.resize(bytes.size() / 2);
+    for (; start + 1 < bytes.size() && unit_at(bytes, start) < first_not_ascii; start += 2)
+        out[start / 2] = bytes[start];
+    out.resize(start / 2);
+    for (std::size_t i = start; i + 1 < bytes.size(); i += 2) {
         char32_t code = unit_at(bytes, i);
-        constexpr char32_t first_not_ascii = 0x80;
-        if (code < first_not_ascii) {
-            out.push_back(static_cast<char>(code));
-            continue;
-        }
         if (is_surrogate(code)) {
             const bool has_low = code < first_low_surrogate && i + 3 < bytes.size() &&
                                  unit_at(bytes, i + 2) >= first_low_surrogate && is_surrogate(unit_at(bytes, i + 2));

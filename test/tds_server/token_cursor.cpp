@@ -15,15 +15,16 @@ constexpr int max_depth = 100;
 
 // Words that end a name without AS in front of it, or a statement.
 constexpr std::array<std::string_view, 59> reserved{
-    "ADD",     "ALL",     "ALTER",   "AND",   "AS",     "ASC",      "BEGIN",  "BETWEEN", "BY",     "CASE",
-    "COLLATE", "COMMIT",  "CREATE",  "CROSS", "DBCC",   "DECLARE",  "DENY",   "DESC",    "DISTINCT", "DROP",
-    "ELSE",    "END",     "EXCEPT",  "EXEC",  "EXECUTE", "EXISTS",  "FETCH",  "FOR",     "FROM",   "FULL",
-    "GRANT",   "GROUP",   "HAVING",  "IF",    "IN",     "INNER",    "INTERSECT", "IS",   "JOIN",   "LEFT",
-    "LIKE",    "NOT",     "NULL",    "ON",    "OPTION", "OR",       "ORDER",  "OUTER",   "PRINT",  "RETURN",
-    "RIGHT",   "ROLLBACK", "SELECT", "SET",   "THEN",   "UNION",    "USE",    "WHEN",    "WHERE"};
+    "ADD",     "ALL",      "ALTER",  "AND",   "AS",      "ASC",     "BEGIN",     "BETWEEN", "BY",       "CASE",
+    "COLLATE", "COMMIT",   "CREATE", "CROSS", "DBCC",    "DECLARE", "DENY",      "DESC",    "DISTINCT", "DROP",
+    "ELSE",    "END",      "EXCEPT", "EXEC",  "EXECUTE", "EXISTS",  "FETCH",     "FOR",     "FROM",     "FULL",
+    "GRANT",   "GROUP",    "HAVING", "IF",    "IN",      "INNER",   "INTERSECT", "IS",      "JOIN",     "LEFT",
+    "LIKE",    "NOT",      "NULL",   "ON",    "OPTION",  "OR",      "ORDER",     "OUTER",   "PRINT",    "RETURN",
+    "RIGHT",   "ROLLBACK", "SELECT", "SET",   "THEN",    "UNION",   "USE",       "WHEN",    "WHERE"};
 constexpr std::array<std::string_view, 23> statement_starts{
-    "ADD",   "ALTER", "BEGIN", "COMMIT",   "CREATE",   "DBCC",   "DECLARE", "DENY",   "DROP", "ELSE",  "END",  "EXEC",
-    "EXECUTE", "GRANT", "IF",  "PRINT", "RAISERROR", "RETURN", "REVOKE",  "ROLLBACK", "SELECT", "SET", "USE"};
+    "ADD",       "ALTER",  "BEGIN",  "COMMIT",   "CREATE",  "DBCC",  "DECLARE", "DENY",
+    "DROP",      "ELSE",   "END",    "EXEC",     "EXECUTE", "GRANT", "IF",      "PRINT",
+    "RAISERROR", "RETURN", "REVOKE", "ROLLBACK", "SELECT",  "SET",   "USE"};
 
 template <std::size_t size>
 bool contains(const std::array<std::string_view, size>& words, std::string_view word) {
@@ -39,9 +40,10 @@ std::string ObjectName::text() const {
 TokenCursor::Depth::Depth(int& depth) : depth_(depth) {
     if (++depth_ <= max_depth) return;
     --depth_;
-    throw SqlError(191, 15,
-                   "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller "
-                   "queries.");
+    throw SqlError(
+        191, 15,
+        "Some part of your SQL statement is nested too deeply. Rewrite the query or break it up into smaller "
+        "queries.");
 }
 
 const Token& TokenCursor::token(std::size_t ahead) const {

@@ -29,8 +29,7 @@ ColumnType result_type(std::string_view name, ColumnType type) {
 }
 
 void refuse_type(std::string_view name, SqlType type) {
-    throw SqlError(8117, 16,
-                   fmt::format("Operand data type {} is invalid for {} operator.", type_name(type), name));
+    throw SqlError(8117, 16, fmt::format("Operand data type {} is invalid for {} operator.", type_name(type), name));
 }
 
 void check_type(std::string_view name, SqlType type) {
@@ -40,7 +39,8 @@ void check_type(std::string_view name, SqlType type) {
         refuse_type(name, type);
 }
 
-Cell extreme(std::string_view name, const ColumnType& type, const std::vector<Cell>& values, const Collation& collation) {
+Cell extreme(std::string_view name, const ColumnType& type, const std::vector<Cell>& values,
+             const Collation& collation) {
     const bool least = same_text(name, "MIN");
     Cell best;
     for (const Cell& value : values) {
@@ -89,7 +89,8 @@ Cell aggregate_values(std::string_view name, const ColumnType& type, const std::
         if (distinct && !seen.insert(collation_key(to_text(value), collation)).second) continue;
         counted.push_back(value);
     }
-    if (same_text(name, "COUNT") || same_text(name, "COUNT_BIG")) return Cell{static_cast<std::int64_t>(counted.size())};
+    if (same_text(name, "COUNT") || same_text(name, "COUNT_BIG"))
+        return Cell{static_cast<std::int64_t>(counted.size())};
     if (same_text(name, "MIN") || same_text(name, "MAX")) return extreme(name, type, counted, collation);
     return total(name, type, counted);
 }

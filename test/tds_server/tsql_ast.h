@@ -128,8 +128,8 @@ struct Case {
 };
 
 struct Expression {
-    std::variant<Literal, ColumnReference, Variable, Call, Cast, Collated, Operation, InList, InQuery, Exists, ScalarQuery,
-                 Between, NullTest, Case>
+    std::variant<Literal, ColumnReference, Variable, Call, Cast, Collated, Operation, InList, InQuery, Exists,
+                 ScalarQuery, Between, NullTest, Case>
         node;
 };
 
@@ -266,8 +266,8 @@ struct TryCatch {
 };
 
 struct Statement {
-    std::variant<Accepted, SetRowCount, Query, Execute, ExecuteText, Print, Use, RaiseError, Declare, Assign, Return, ClearStatistics,
-                 CreateSchema, CreateProcedure, DropProcedure, Administration, If, Block, TryCatch>
+    std::variant<Accepted, SetRowCount, Query, Execute, ExecuteText, Print, Use, RaiseError, Declare, Assign, Return,
+                 ClearStatistics, CreateSchema, CreateProcedure, DropProcedure, Administration, If, Block, TryCatch>
         node;
 };
 

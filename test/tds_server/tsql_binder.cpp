@@ -4,18 +4,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <optional>
 #include <unordered_set>
 #include <utility>
 
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
-#include "tds_server/timestamps.h"
 #include "tds_server/tsql_aggregates.h"
-#include "tds_server/tsql_dates.h"
 #include "tds_server/tsql_functions.h"
 #include "tds_server/tsql_lexer.h"
+#include "tds_server/tsql_operators.h"
 
 namespace tds_server {
 
@@ -34,96 +32,6 @@ bool takes_unit(std::string_view function) {
 bool matches_table(const ScopeTable& table, std::string_view qualifier, const Collation& collation) {
     const std::string_view last = std::string_view(table.name).substr(table.name.rfind('.') + 1);
     return same_name(table.name, qualifier, collation) || same_name(last, qualifier, collation);
-}
-
-// One of the signs in [abc], [a-z] or [^abc]; what follows the bracket is left in rest.
-bool in_set(char sign, std::string_view& rest) {
-    const std::size_t end = rest.find(']');
-    std::string_view set = rest.substr(0, end);
-    rest = end == std::string_view::npos ? std::string_view() : rest.substr(end + 1);
-    const bool negated = !set.empty() && set.front() == '^';
-    if (negated) set.remove_prefix(1);
-    bool found = false;
-    for (std::size_t i = 0; i < set.size(); ++i) {
-        if (i + 2 < set.size() && set[i + 1] == '-') {
-            found = found || (sign >= set[i] && sign <= set[i + 2]);
-            i += 2;
-        } else {
-            found = found || sign == set[i];
-        }
-    }
-    return found != negated;
-}
-
-// LIKE with %, _ and sets, on collation keys.
-bool is_like(std::string_view text, std::string_view pattern) {
-    if (pattern.empty()) return text.empty();
-    if (pattern.front() == '%') {
-        for (std::size_t skip = 0; skip <= text.size(); ++skip) {
-            if (is_like(text.substr(skip), pattern.substr(1))) return true;
-        }
-        return false;
-    }
-    if (text.empty()) return false;
-    if (pattern.front() == '[') {
-        std::string_view rest = pattern.substr(1);
-        return in_set(text.front(), rest) && is_like(text.substr(1), rest);
-    }
-    const bool same = pattern.front() == '_' || text.front() == pattern.front();
-    return same && is_like(text.substr(1), pattern.substr(1));
-}
-
-ColumnType arithmetic_type(Operator op, const ColumnType& left, const ColumnType& right) {
-    if (op == Operator::add && is_text(left.type) && is_text(right.type)) {
-        constexpr int longest = 4000;
-        return {SqlType::nvarchar, std::min(longest, left.length + right.length)};
-    }
-    if (is_integer(left.type) && is_integer(right.type)) return {std::max({left.type, right.type, SqlType::integer})};
-    // A date and a number of days.
-    if (is_time(left.type)) return left;
-    if (is_time(right.type)) return right;
-    // Exact decimals are beyond what monitoring queries compute.
-    return {SqlType::float8};
-}
-
-Cell compute_integers(Operator op, std::int64_t left, std::int64_t right) {
-    std::int64_t result = 0;
-    bool overflow = false;
-    if (op == Operator::add) overflow = __builtin_add_overflow(left, right, &result);
-    if (op == Operator::subtract) overflow = __builtin_sub_overflow(left, right, &result);
-    if (op == Operator::multiply) overflow = __builtin_mul_overflow(left, right, &result);
-    if (overflow) throw SqlError(8115, 16, "Arithmetic overflow error converting expression to data type bigint.");
-    if (op == Operator::add || op == Operator::subtract || op == Operator::multiply) return Cell{result};
-    if (op == Operator::bit_and) return Cell{left & right};
-    if (op == Operator::bit_or) return Cell{left | right};
-    if (op == Operator::bit_xor) return Cell{left ^ right};
-    if (right == 0) throw SqlError(8134, 16, "Divide by zero error encountered.");
-    if (right == -1) return Cell{op == Operator::modulo ? std::int64_t{0} : -left};
-    return Cell{op == Operator::divide ? left / right : left % right};
-}
-
-Cell compute_numbers(Operator op, double left, double right) {
-    switch (op) {
-        case Operator::add:
-            return Cell{left + right};
-        case Operator::subtract:
-            return Cell{left - right};
-        case Operator::multiply:
-            return Cell{left * right};
-        default:
-            break;
-    }
-    if (right == 0) throw SqlError(8134, 16, "Divide by zero error encountered.");
-    return Cell{op == Operator::divide ? left / right : std::fmod(left, right)};
-}
-
-Cell add_days(Operator op, const Cell& a, const Cell& b, const ColumnType& type) {
-    constexpr double ticks_per_day = 864e9;
-    const auto* text = std::get_if<std::string>(&a);
-    const Cell& date = text != nullptr ? a : b;
-    const auto ticks = static_cast<std::int64_t>(to_double(text != nullptr ? b : a) * ticks_per_day);
-    constexpr int finest = 7;
-    return convert(Cell{format_timestamp(ticks_of(date) + (op == Operator::subtract ? -ticks : ticks), finest)}, type);
 }
 
 bool holds(Operator op, int order) {
@@ -210,9 +118,9 @@ class Binder {
     }
 
     BoundExpression operator()(const Variable& variable) const {
-        const auto declared = std::find_if(
-            context_.variables.begin(), context_.variables.end(),
-            [&](const auto& known) { return same_name(known.first, variable.name, server_.collation()); });
+        const auto declared =
+            std::find_if(context_.variables.begin(), context_.variables.end(),
+                         [&](const auto& known) { return same_name(known.first, variable.name, server_.collation()); });
         if (declared == context_.variables.end()) return bind_variable(variable.name, server_);
         return {declared->second, [name = declared->first](const Frame& frame) {
                     const auto found = frame.variables->find(name);
@@ -265,8 +173,9 @@ class Binder {
     BoundExpression operator()(const Collated& collated) const {
         BoundExpression operand = visit(*collated.operand);
         if (!is_text(operand.type.type) && !operand.constant)
-            throw SqlError(447, 16,
-                           fmt::format("Expression type {} is invalid for COLLATE clause.", type_name(operand.type.type)));
+            throw SqlError(
+                447, 16,
+                fmt::format("Expression type {} is invalid for COLLATE clause.", type_name(operand.type.type)));
         operand.collation = collated.collation.value_or(server_.collation());
         return operand;
     }
@@ -307,16 +216,17 @@ class Binder {
             constants = constants && values.back().constant && !is_null(*values.back().constant);
         }
         const bool aggregate = operand.aggregate || any_aggregate(values);
-        if (constants && is_text(type.type)) return negated_if(list.negated, among_texts(std::move(operand), values, collation));
+        if (constants && is_text(type.type))
+            return negated_if(list.negated, among_texts(std::move(operand), values, collation));
         for (BoundExpression& value : values)
             value = as_type(std::move(value), type);
         operand = as_type(std::move(operand), type);
-        BoundExpression any{truth_type,
-                            [type, collation, operand = std::move(operand),
-                             values = std::move(values)](const Frame& frame) {
-                                return is_among(operand.value(frame), values, type, collation, frame);
-                            },
-                            aggregate};
+        BoundExpression any{
+            truth_type,
+            [type, collation, operand = std::move(operand), values = std::move(values)](const Frame& frame) {
+                return is_among(operand.value(frame), values, type, collation, frame);
+            },
+            aggregate};
         return negated_if(list.negated, std::move(any));
     }
 
@@ -326,21 +236,22 @@ class Binder {
         require_one_column(*plan);
         const ColumnType type = common_type(operand.type, plan->columns.front().type);
         const Collation collation = operand.collation.value_or(server_.collation());
-        BoundExpression any{truth_type, [=, operand = std::move(operand)](const Frame& frame) {
-                                const Cell wanted = operand.value(frame);
-                                const std::vector<Row> rows = run_query(*plan, {*frame.server, *frame.variables, &frame});
-                                if (rows.empty()) return Cell{false};
-                                if (is_null(wanted)) return Cell{};
-                                bool unknown = false;
-                                for (const Row& row : rows) {
-                                    if (is_null(row.front())) {
-                                        unknown = true;
-                                    } else if (compare_bound(wanted, row.front(), type, collation) == 0) {
-                                        return Cell{true};
-                                    }
-                                }
-                                return unknown ? Cell{} : Cell{false};
-                            }};
+        BoundExpression any{
+            truth_type, [=, operand = std::move(operand)](const Frame& frame) {
+                const Cell wanted = operand.value(frame);
+                const std::vector<Row> rows = run_query(*plan, {*frame.server, *frame.variables, &frame});
+                if (rows.empty()) return Cell{false};
+                if (is_null(wanted)) return Cell{};
+                bool unknown = false;
+                for (const Row& row : rows) {
+                    if (is_null(row.front())) {
+                        unknown = true;
+                    } else if (compare_bound(wanted, row.front(), type, collation) == 0) {
+                        return Cell{true};
+                    }
+                }
+                return unknown ? Cell{} : Cell{false};
+            }};
         return negated_if(in.negated, std::move(any));
     }
 
@@ -429,7 +340,8 @@ class Binder {
                                                bool& known_table) const {
         std::optional<BoundExpression> found;
         for (std::size_t table = 0; table < scope.size(); ++table) {
-            if (!reference.table.empty() && !matches_table(scope[table], reference.table, server_.collation())) continue;
+            if (!reference.table.empty() && !matches_table(scope[table], reference.table, server_.collation()))
+                continue;
             known_table = true;
             const auto& columns = scope[table].columns;
             const auto column = std::find_if(columns.begin(), columns.end(), [&](const Column& known) {
@@ -466,7 +378,8 @@ class Binder {
         } else if (!is_ranking(call.name)) {
             throw SqlError(195, 15, fmt::format("'{}' is not a recognized window function name.", call.name));
         } else if (window.order_by.empty()) {
-            throw SqlError(4112, 15, fmt::format("The function '{}' must have an OVER clause with ORDER BY.", call.name));
+            throw SqlError(4112, 15,
+                           fmt::format("The function '{}' must have an OVER clause with ORDER BY.", call.name));
         }
         const std::size_t index = context_.windows->size();
         context_.windows->push_back(std::move(window));
@@ -478,9 +391,10 @@ class Binder {
     }
     static void require_one_column(const QueryPlan& plan) {
         if (plan.columns.size() != 1)
-            throw SqlError(116, 16,
-                           "Only one expression can be specified in the select list when the subquery is not introduced "
-                           "with EXISTS.");
+            throw SqlError(
+                116, 16,
+                "Only one expression can be specified in the select list when the subquery is not introduced "
+                "with EXISTS.");
     }
 
     static bool any_aggregate(const std::vector<BoundExpression>& parts) {

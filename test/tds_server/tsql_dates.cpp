@@ -47,7 +47,8 @@ const Unit& unit_of(const Cell& value, std::string_view function) {
     const auto* found = std::find_if(units.begin(), units.end(), [&](const Unit& unit) {
         return same_text(unit.name, name) || same_text(unit.abbreviation, name) || same_text(unit.other, name);
     });
-    if (found == units.end()) throw SqlError(155, 15, fmt::format("'{}' is not a recognized {} option.", name, function));
+    if (found == units.end())
+        throw SqlError(155, 15, fmt::format("'{}' is not a recognized {} option.", name, function));
     return *found;
 }
 
@@ -75,7 +76,8 @@ std::int64_t boundaries(const std::vector<Cell>& values) {
     const Unit& unit = unit_of(values[0], "datediff");
     const std::int64_t from = ticks_of(values[1]);
     const std::int64_t to = ticks_of(values[2]);
-    if (unit.ticks == 0) return floor_division(months_of(to), unit.months) - floor_division(months_of(from), unit.months);
+    if (unit.ticks == 0)
+        return floor_division(months_of(to), unit.months) - floor_division(months_of(from), unit.months);
     // Weeks begin on Sunday; 1970 began on a Thursday.
     const std::int64_t shift = unit.name == "week" ? 4 * ticks_per_day : 0;
     return floor_division(to + shift, unit.ticks) - floor_division(from + shift, unit.ticks);
@@ -102,9 +104,10 @@ std::int64_t ticks_of(const Cell& value) {
 Cell date_difference(const std::vector<Cell>& values) {
     const std::int64_t difference = boundaries(values);
     if (difference > std::numeric_limits<std::int32_t>::max() || difference < std::numeric_limits<std::int32_t>::min())
-        throw SqlError(535, 16,
-                       "The datediff function resulted in an overflow. The number of dateparts separating two date/time "
-                       "instances is too large. Try to use datediff with a less precise datepart.");
+        throw SqlError(
+            535, 16,
+            "The datediff function resulted in an overflow. The number of dateparts separating two date/time "
+            "instances is too large. Try to use datediff with a less precise datepart.");
     return Cell{difference};
 }
 
@@ -138,7 +141,9 @@ Cell date_part(const std::vector<Cell>& values) {
         const auto first = std::chrono::weekday(std::chrono::sys_days(calendar.date.year() / 1 / 1)).c_encoding();
         return Cell{std::int64_t{(day_of_year - 1 + first) / 7 + 1}};
     }
-    const std::int64_t whole = unit.name == "hour" ? 24 : unit.ticks < ticks_per_second ? ticks_per_second / unit.ticks : 60;
+    const std::int64_t whole = unit.name == "hour"             ? 24
+                               : unit.ticks < ticks_per_second ? ticks_per_second / unit.ticks
+                                                               : 60;
     return Cell{calendar.ticks_of_day / unit.ticks % whole};
 }
 

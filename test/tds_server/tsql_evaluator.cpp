@@ -85,10 +85,11 @@ class ScopeRun {
             if (const auto* declared = std::get_if<Declare>(&statement.node)) {
                 for (const Declare::Item& item : declared->items) {
                     if (!types_.emplace(item.name, item.type).second)
-                        throw SqlError(134, 15,
-                                       fmt::format("The variable name '{}' has already been declared. Variable names must "
-                                                   "be unique within a query batch or stored procedure.",
-                                                   item.name));
+                        throw SqlError(
+                            134, 15,
+                            fmt::format("The variable name '{}' has already been declared. Variable names must "
+                                        "be unique within a query batch or stored procedure.",
+                                        item.name));
                 }
             } else if (const auto* block = std::get_if<Block>(&statement.node)) {
                 collect_types(block->statements);
@@ -332,8 +333,8 @@ class ReadSearch {
 
     bool in(const Batch& batch, int nesting) const {
         return nesting <= most_nested && std::any_of(batch.begin(), batch.end(), [&](const Statement& statement) {
-            return in(statement, nesting);
-        });
+                   return in(statement, nesting);
+               });
     }
 
   private:

@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "tds_server/relation.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
-#include "tds_server/relation.h"
 #include "tds_server/timestamps.h"
 #include "tds_server/tsql_binder.h"
 #include "tds_server/tsql_dates.h"
@@ -203,10 +203,22 @@ constexpr std::array<PureFunction, 34> pure_functions{{
     {"DATEDIFF_BIG", 3, big_int, big_date_difference},
     {"DATEADD", 3, type_of_date, date_sum},
     {"DATEPART", 2, plain_int, date_part},
-    {"YEAR", 1, plain_int, [](const Values& v) { return date_part({Cell{"year"}, v[0]}); }},
-    {"MONTH", 1, plain_int, [](const Values& v) { return date_part({Cell{"month"}, v[0]}); }},
-    {"DAY", 1, plain_int, [](const Values& v) { return date_part({Cell{"day"}, v[0]}); }},
-    {"CERTENCODED", 1, [](const Arguments&) { return ColumnType{SqlType::varbinary, 8000}; },
+    {"YEAR", 1, plain_int,
+     [](const Values& v) {
+         return date_part({Cell{"year"}, v[0]});
+     }},
+    {"MONTH", 1, plain_int,
+     [](const Values& v) {
+         return date_part({Cell{"month"}, v[0]});
+     }},
+    {"DAY", 1, plain_int,
+     [](const Values& v) {
+         return date_part({Cell{"day"}, v[0]});
+     }},
+    {"CERTENCODED", 1,
+     [](const Arguments&) {
+         return ColumnType{SqlType::varbinary, 8000};
+     },
      [](const Values&) { return Cell{"0x3082010A"}; }},
     {"SPACE", 1, long_text, [](const Values& v) { return Cell{std::string(to_count(v[0]), ' ')}; }},
 }};
@@ -257,7 +269,8 @@ BoundExpression null_if(Arguments arguments, const Collation& collation) {
     return {type, [type, collation, arguments = std::move(arguments)](const Frame& frame) {
                 const Cell value = arguments[0].value(frame);
                 const Cell other = arguments[1].value(frame);
-                const bool same = !is_null(value) && !is_null(other) && compare_bound(value, other, type, collation) == 0;
+                const bool same =
+                    !is_null(value) && !is_null(other) && compare_bound(value, other, type, collation) == 0;
                 return same ? Cell{} : value;
             }};
 }
@@ -512,7 +525,8 @@ BoundExpression bind_variable(std::string_view name, const ServerView&) {
     };
     static const auto property_text = text_of;
     if (is("@@SPID"))
-        return of_server({SqlType::smallint}, [](const ServerView& server) { return Cell{std::int64_t{server.client().spid}}; });
+        return of_server({SqlType::smallint},
+                         [](const ServerView& server) { return Cell{std::int64_t{server.client().spid}}; });
     if (is("@@VERSION"))
         return of_server({SqlType::nvarchar, 300}, [](const ServerView& server) {
             return Cell{fmt::format("Microsoft SQL Server (simulated) - {} (X64) {}",
@@ -543,7 +557,8 @@ Cell convert_styled(const Cell& value, const ColumnType& from, const ColumnType&
         std::string text = to_text(value);
         constexpr std::size_t date_length = 10;
         constexpr std::size_t second_length = 19;
-        if (style == 112) return convert(Cell{replace_all({Cell{text.substr(0, date_length)}, Cell{"-"}, Cell{""}})}, to);
+        if (style == 112)
+            return convert(Cell{replace_all({Cell{text.substr(0, date_length)}, Cell{"-"}, Cell{""}})}, to);
         if (style == 120) text.resize(std::min(text.size(), second_length));
         if (style != 126 && style != 127) std::replace(text.begin(), text.end(), 'T', ' ');
         return convert(Cell{text}, to);

@@ -100,10 +100,11 @@ void GroupingRule::check(const Expression& expression) const {
     if (call != nullptr && is_aggregate(call->name) && !call->window) return;
     const auto* reference = std::get_if<ColumnReference>(&expression.node);
     if (reference != nullptr && in_scope(*reference, context_))
-        throw SqlError(8120, 16,
-                       fmt::format("Column '{}{}' is invalid in the select list because it is not contained in either an "
-                                   "aggregate function or the GROUP BY clause.",
-                                   reference->table.empty() ? "" : reference->table + ".", reference->column));
+        throw SqlError(
+            8120, 16,
+            fmt::format("Column '{}{}' is invalid in the select list because it is not contained in either an "
+                        "aggregate function or the GROUP BY clause.",
+                        reference->table.empty() ? "" : reference->table + ".", reference->column));
     const Visit check_child = [this](const Expression& child) { check(child); };
     std::visit(Children{check_child}, expression.node);
 }

@@ -18,7 +18,6 @@ class StatementParser : public QueryParser {
 
     Batch run() { return statements(true); }
 
-
   private:
     Batch statements(bool from_the_start) {
         Batch batch;

@@ -86,15 +86,16 @@ struct BindContext {
     const Scope* scope = nullptr;
     const BindContext* outer = nullptr;
     const std::vector<CommonTable>* with = nullptr;
-    std::size_t with_count = 0;            // so many of them are there already
+    std::size_t with_count = 0;              // so many of them are there already
     const BindContext* with_next = nullptr;  // where common tables are looked up next
     std::vector<BoundWindow>* windows = nullptr;
 };
 
 // Throws SqlError: 207, 208, 4104, 209, 195 and others. Outlives neither the query nor the kind of server. outer: the
 // SELECT around it, for columns; names: the same for common tables.
-std::shared_ptr<const QueryPlan> plan_query(const Query& query, const ServerView& server, const VariableTypes& variables,
-                                            const BindContext* outer, const BindContext* names);
+std::shared_ptr<const QueryPlan> plan_query(const Query& query, const ServerView& server,
+                                            const VariableTypes& variables, const BindContext* outer,
+                                            const BindContext* names);
 
 // Where a query runs; outer is null at the top.
 struct QueryFrame {

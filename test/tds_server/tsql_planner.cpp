@@ -15,10 +15,12 @@ namespace tds_server {
 
 namespace {
 
-std::vector<Column> renamed(std::vector<Column> columns, const std::vector<std::string>& names, const std::string& table) {
+std::vector<Column> renamed(std::vector<Column> columns, const std::vector<std::string>& names,
+                            const std::string& table) {
     if (names.empty()) return columns;
     if (names.size() != columns.size())
-        throw SqlError(8158, 16, fmt::format("'{}' has more or fewer columns than were specified in the column list.", table));
+        throw SqlError(8158, 16,
+                       fmt::format("'{}' has more or fewer columns than were specified in the column list.", table));
     for (std::size_t i = 0; i < names.size(); ++i)
         columns[i].name = names[i];
     return columns;
@@ -30,8 +32,9 @@ void require_names(const std::vector<Column>& columns, const std::string& table)
             throw SqlError(8155, 16, fmt::format("No column name was specified for column {} of '{}'.", i + 1, table));
         for (std::size_t j = 0; j < i; ++j) {
             if (columns[i].name == columns[j].name)
-                throw SqlError(8156, 16,
-                               fmt::format("The column '{}' was specified multiple times for '{}'.", columns[i].name, table));
+                throw SqlError(
+                    8156, 16,
+                    fmt::format("The column '{}' was specified multiple times for '{}'.", columns[i].name, table));
         }
     }
 }
@@ -56,9 +59,10 @@ class SelectPlanner {
         if (select_.where) {
             plan_.where = bind(*select_.where);
             if (plan_.where->aggregate)
-                throw SqlError(147, 15,
-                               "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a "
-                               "HAVING clause or a select list, and the column being aggregated is an outer reference.");
+                throw SqlError(
+                    147, 15,
+                    "An aggregate may not appear in the WHERE clause unless it is in a subquery contained in a "
+                    "HAVING clause or a select list, and the column being aggregated is an outer reference.");
         }
         for (const ExpressionPtr& key : select_.group_by)
             plan_.group_by.push_back(bind(*key));
@@ -76,8 +80,8 @@ class SelectPlanner {
         const bool apply = source.join == Join::cross_apply || source.join == Join::outer_apply;
         std::string name = source.alias;
         if (source.query) {
-            bound.query = plan_query(*source.query, context_.server, context_.variables, apply ? &context_ : context_.outer,
-                                     &context_);
+            bound.query = plan_query(*source.query, context_.server, context_.variables,
+                                     apply ? &context_ : context_.outer, &context_);
             bound.columns = renamed(bound.query->columns, source.column_names, name);
             require_names(bound.columns, name);
         } else if (!source.values.empty()) {
@@ -91,8 +95,7 @@ class SelectPlanner {
         const bool all_before = source.join == Join::right || source.join == Join::full;
         for (ScopeTable& table : scope_)
             table.nullable = table.nullable || all_before;
-        const bool outer =
-            source.join == Join::left || source.join == Join::outer_apply || source.join == Join::full;
+        const bool outer = source.join == Join::left || source.join == Join::outer_apply || source.join == Join::full;
         check_name_is_free(name);
         scope_.push_back({name, bound.columns, outer});
         if (source.on) bound.on = bind(*source.on);
@@ -104,10 +107,11 @@ class SelectPlanner {
             return same_name(table.name, name, context_.server.collation());
         });
         if (taken)
-            throw SqlError(1013, 16,
-                           fmt::format("The objects \"{}\" and \"{}\" in the FROM clause have the same exposed names. Use "
-                                       "correlation names to distinguish them.",
-                                       name, name));
+            throw SqlError(
+                1013, 16,
+                fmt::format("The objects \"{}\" and \"{}\" in the FROM clause have the same exposed names. Use "
+                            "correlation names to distinguish them.",
+                            name, name));
     }
 
     void add_values(const Source& source, BoundSource& bound) {
@@ -160,10 +164,12 @@ class SelectPlanner {
         if (bound.relation == nullptr)
             throw SqlError(208, 16, fmt::format("Invalid object name '{}'.", source.table.text()));
         if (bound.relation->function && !source.function)
-            throw SqlError(216, 16, fmt::format("Parameters were not supplied for the function '{}'.", source.table.text()));
+            throw SqlError(216, 16,
+                           fmt::format("Parameters were not supplied for the function '{}'.", source.table.text()));
         if (!bound.relation->function && source.function)
-            throw SqlError(215, 16,
-                           fmt::format("Parameters supplied for object '{}' which is not a function.", source.table.text()));
+            throw SqlError(
+                215, 16,
+                fmt::format("Parameters supplied for object '{}' which is not a function.", source.table.text()));
         bound.columns = bound.relation->columns;
     }
 
@@ -179,14 +185,16 @@ class SelectPlanner {
         }
         bool found = false;
         for (std::size_t table = 0; table < scope_.size(); ++table) {
-            const bool wanted = item.star_table.empty() ||
-                                same_name(item.star_table, scope_[table].name, context_.server.collation());
+            const bool wanted =
+                item.star_table.empty() || same_name(item.star_table, scope_[table].name, context_.server.collation());
             if (!wanted) continue;
             found = true;
             for (std::size_t i = 0; i < scope_[table].columns.size(); ++i)
                 add_column(scope_[table].columns[i].name, bind_column(scope_, table, i));
         }
-        if (!found) throw SqlError(107, 15, "The column prefix does not match with a table name or alias name used in the query.");
+        if (!found)
+            throw SqlError(107, 15,
+                           "The column prefix does not match with a table name or alias name used in the query.");
     }
     void add_column(const std::string& name, BoundExpression value) {
         plan_.columns.push_back({name, value.type});
@@ -206,7 +214,8 @@ class SelectPlanner {
         }
         const auto* reference = std::get_if<ColumnReference>(&expression.node);
         for (std::size_t i = 0; reference != nullptr && reference->table.empty() && i < plan_.columns.size(); ++i) {
-            if (same_name(plan_.columns[i].name, reference->column, context_.server.collation())) return plan_.values[i];
+            if (same_name(plan_.columns[i].name, reference->column, context_.server.collation()))
+                return plan_.values[i];
         }
         return bind(expression);
     }
@@ -262,22 +271,24 @@ void plan_union_order(const Query& query, const BindContext& context, QueryPlan&
         const auto* position = literal != nullptr ? std::get_if<std::int64_t>(&literal->value) : nullptr;
         const bool valid =
             position != nullptr && *position >= 1 && *position <= static_cast<std::int64_t>(plan.columns.size());
-        plan.order_by.push_back({valid ? bind_column(scope, 0, static_cast<std::size_t>(*position - 1))
-                                       : bind_expression(*key.value, over),
-                                 key.descending});
+        plan.order_by.push_back(
+            {valid ? bind_column(scope, 0, static_cast<std::size_t>(*position - 1)) : bind_expression(*key.value, over),
+             key.descending});
     }
 }
 
 }  // namespace
 
-std::shared_ptr<const QueryPlan> plan_query(const Query& query, const ServerView& server, const VariableTypes& variables,
-                                            const BindContext* outer, const BindContext* names) {
+std::shared_ptr<const QueryPlan> plan_query(const Query& query, const ServerView& server,
+                                            const VariableTypes& variables, const BindContext* outer,
+                                            const BindContext* names) {
     static const std::vector<OrderKey> none;
     const bool nested = names != nullptr;
     if (nested && !query.order_by.empty() && !query.branches.front().top && !query.offset)
-        throw SqlError(1033, 15,
-                       "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common "
-                       "table expressions, unless TOP, OFFSET or FOR XML is also specified.");
+        throw SqlError(
+            1033, 15,
+            "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common "
+            "table expressions, unless TOP, OFFSET or FOR XML is also specified.");
     BindContext context{server, variables};
     context.outer = outer;
     context.with = &query.with;

@@ -52,9 +52,10 @@ std::vector<Cell> values_of(const std::vector<BoundOrder>& keys, const Frame& fr
 int order_of(const std::vector<Cell>& a, const std::vector<Cell>& b, const std::vector<BoundOrder>& keys,
              const Collation& collation) {
     for (std::size_t i = 0; i < a.size(); ++i) {
-        const int order = is_null(a[i]) || is_null(b[i])
-                              ? static_cast<int>(is_null(b[i])) - static_cast<int>(is_null(a[i]))
-                              : compare_bound(a[i], b[i], keys[i].value.type, keys[i].value.collation.value_or(collation));
+        const int order =
+            is_null(a[i]) || is_null(b[i])
+                ? static_cast<int>(is_null(b[i])) - static_cast<int>(is_null(a[i]))
+                : compare_bound(a[i], b[i], keys[i].value.type, keys[i].value.collation.value_or(collation));
         if (order != 0) return keys[i].descending ? -order : order;
     }
     return 0;
@@ -72,7 +73,8 @@ class SelectRun {
 
     std::vector<Row> run() {
         std::vector<Tuple> tuples = join();
-        if (plan_.where) std::erase_if(tuples, [&](const Tuple& tuple) { return !is_true(*plan_.where, frame(&tuple)); });
+        if (plan_.where)
+            std::erase_if(tuples, [&](const Tuple& tuple) { return !is_true(*plan_.where, frame(&tuple)); });
         if (!plan_.aggregates) {
             std::vector<Frame> frames;
             frames.reserve(tuples.size());

@@ -73,14 +73,10 @@ Query QueryParser::query_body() {
             expect_word("ONLY");
         }
     }
-    for_clause();
+    // XML and JSON are formatted by the server: no client of ours asks for that.
+    if (is_word("FOR")) refuse();
     if (accept_word("OPTION")) skip_brackets();
     return parsed;
-}
-
-// XML and JSON are formatted by the server: no client of ours asks for that.
-void QueryParser::for_clause() {
-    if (is_word("FOR")) refuse();
 }
 
 void QueryParser::branch(Query& parsed) {
@@ -217,7 +213,8 @@ Source QueryParser::source(Join join) {
     } else {
         source_table(parsed);
     }
-    if (accept_word("AS") || (at_name() && !is_word("WITH") && !is_word("APPLY") && !is_word("OFFSET") && !at_statement()))
+    if (accept_word("AS") ||
+        (at_name() && !is_word("WITH") && !is_word("APPLY") && !is_word("OFFSET") && !at_statement()))
         parsed.alias = name();
     if (bracketed && parsed.alias.empty()) refuse();
     if (bracketed && is_symbol("(")) parsed.column_names = column_names();
@@ -240,7 +237,8 @@ void QueryParser::source_rows(Source& parsed) {
             expect_symbol("(");
             parsed.values.push_back(list());
             if (parsed.values.back().size() != parsed.values.front().size())
-                throw SqlError(10709, 16, "The number of columns for each row in a table value constructor must be the same.");
+                throw SqlError(10709, 16,
+                               "The number of columns for each row in a table value constructor must be the same.");
         } while (accept_symbol(","));
     } else {
         parsed.query = std::make_unique<Query>(query());
@@ -321,16 +319,15 @@ ExpressionPtr QueryParser::negation() {
 
 ExpressionPtr QueryParser::comparison() {
     ExpressionPtr left = sum();
-    static constexpr std::array<std::pair<std::string_view, Operator>, 9> operators{
-        {{"=", Operator::equal},
-         {"<>", Operator::unequal},
-         {"!=", Operator::unequal},
-         {"<", Operator::less},
-         {"<=", Operator::less_equal},
-         {">", Operator::greater},
-         {">=", Operator::greater_equal},
-         {"!>", Operator::less_equal},
-         {"!<", Operator::greater_equal}}};
+    static constexpr std::array<std::pair<std::string_view, Operator>, 9> operators{{{"=", Operator::equal},
+                                                                                     {"<>", Operator::unequal},
+                                                                                     {"!=", Operator::unequal},
+                                                                                     {"<", Operator::less},
+                                                                                     {"<=", Operator::less_equal},
+                                                                                     {">", Operator::greater},
+                                                                                     {">=", Operator::greater_equal},
+                                                                                     {"!>", Operator::less_equal},
+                                                                                     {"!<", Operator::greater_equal}}};
     for (const auto& [symbol, op] : operators) {
         if (accept_symbol(symbol)) return make_operation(op, std::move(left), sum());
     }
@@ -379,8 +376,8 @@ ExpressionPtr QueryParser::sum() {
                                                                                      {"^", Operator::bit_xor}}};
     ExpressionPtr left = product();
     while (true) {
-        const auto* found = std::find_if(operators.begin(), operators.end(),
-                                         [&](const auto& known) { return is_symbol(known.first); });
+        const auto* found =
+            std::find_if(operators.begin(), operators.end(), [&](const auto& known) { return is_symbol(known.first); });
         if (found == operators.end()) return left;
         take();
         left = make_operation(found->second, std::move(left), product());
@@ -390,9 +387,7 @@ ExpressionPtr QueryParser::sum() {
 ExpressionPtr QueryParser::product() {
     ExpressionPtr left = unary();
     while (is_symbol("*") || is_symbol("/") || is_symbol("%")) {
-        const Operator op = is_symbol("*")   ? Operator::multiply
-                            : is_symbol("/") ? Operator::divide
-                                             : Operator::modulo;
+        const Operator op = is_symbol("*") ? Operator::multiply : is_symbol("/") ? Operator::divide : Operator::modulo;
         take();
         left = make_operation(op, std::move(left), unary());
     }

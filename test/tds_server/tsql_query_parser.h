@@ -37,7 +37,6 @@ class QueryParser : public TokenCursor {
     std::vector<std::string> column_names();
     std::vector<OrderKey> order_keys();
     void skip_brackets();
-    void for_clause();
 
     std::vector<ExpressionPtr> list();
     ExpressionPtr conjunction();

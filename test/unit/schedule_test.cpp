@@ -9,129 +9,288 @@ namespace vitals::core {
 namespace {
 
 using namespace std::chrono_literals;
+using Ending = Schedule::Ending;
 
 class ScheduleTest : public testing::Test {
   protected:
+    // Takes all that is due, without holding any place.
+    std::vector<Schedule::Due> take(Schedule::Time at) {
+        std::vector<Schedule::Due> taken;
+        while (const auto due = schedule.take_due(at, places))
+            taken.push_back(*due);
+        return taken;
+    }
+    // As take(), but what was taken keeps its place.
+    std::vector<Schedule::Due> take_and_hold(Schedule::Time at) {
+        std::vector<Schedule::Due> taken;
+        while (const auto due = schedule.take_due(at, places)) {
+            places.take(due->lane);
+            taken.push_back(*due);
+        }
+        return taken;
+    }
+    // A target whose poll just found nobody.
+    void put_and_lose(Schedule::Key key) {
+        schedule.put(key, std::to_string(key), 60s, now);
+        take(now);
+        schedule.done(key, Ending::down, now);
+    }
+
     Schedule::Time now{1'000'000s};
     Schedule schedule;
+    Places places = Places::of(8);
 };
 
 TEST_F(ScheduleTest, ANewTargetIsDueAtOnceAndThenOncePerInterval) {
     schedule.put(1, "a", 60s, now);
-    ASSERT_EQ(schedule.take_due(now, 10, 10).size(), 1U);
-    EXPECT_TRUE(schedule.take_due(now + 1h, 10, 10).empty());
+    ASSERT_EQ(take(now).size(), 1U);
+    EXPECT_TRUE(take(now + 1h).empty());
 
-    const auto second = schedule.done(1, true, now + 10ms);
+    const auto second = schedule.done(1, Ending::good, now + 10ms);
     EXPECT_GE(second, now + 30s);
     EXPECT_LE(second, now + 90s);
-    EXPECT_TRUE(schedule.take_due(second - 1ms, 10, 10).empty());
-    ASSERT_EQ(schedule.take_due(second, 10, 10).size(), 1U);
-    EXPECT_EQ(schedule.done(1, true, second + 20ms), second + 60s);
+    EXPECT_TRUE(take(second - 1ms).empty());
+    ASSERT_EQ(take(second).size(), 1U);
+    EXPECT_EQ(schedule.done(1, Ending::good, second + 20ms), second + 60s);
 }
 
 TEST_F(ScheduleTest, ALatePollIsNotRepeated) {
     schedule.put(1, "a", 60s, now);
-    schedule.take_due(now, 10, 10);
-    const auto second = schedule.done(1, true, now);
+    take(now);
+    const auto second = schedule.done(1, Ending::good, now);
     const auto late = second + 10min + 5s;
-    const auto due = schedule.take_due(late, 10, 10);
+    const auto due = take(late);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_EQ(due[0].due, second);
-    const auto next = schedule.done(1, true, late);
+    const auto next = schedule.done(1, Ending::good, late);
     EXPECT_GT(next, late);
     EXPECT_EQ((next - second) % 60s, 0s);
 }
 
 TEST_F(ScheduleTest, PhasesAreStableAndSpread) {
     Schedule other;
-    std::set<Schedule::Time> places;
     for (Schedule::Key key = 0; key < 600; ++key) {
         const auto identity = std::to_string(key);
         schedule.put(key, identity, 60s, now);
         other.put(key + 1000, identity, 60s, now);
     }
-    schedule.take_due(now, 1000, 0);
-    other.take_due(now, 1000, 0);
+    take(now);
+    while (other.take_due(now, places)) {
+    }
     int first_half = 0;
     for (Schedule::Key key = 0; key < 600; ++key) {
-        const auto place = schedule.done(key, true, now);
-        EXPECT_EQ(place, other.done(key + 1000, true, now));
+        const auto place = schedule.done(key, Ending::good, now);
+        EXPECT_EQ(place, other.done(key + 1000, Ending::good, now));
         if (place < now + 60s) ++first_half;
     }
     EXPECT_GT(first_half, 200);
     EXPECT_LT(first_half, 400);
 }
 
-TEST_F(ScheduleTest, TheLimitLeavesTheLeastOverdueWaiting) {
+TEST_F(ScheduleTest, WithoutPlacesTheLeastOverdueWait) {
     for (Schedule::Key key = 0; key < 5; ++key)
-        schedule.put(key, "x", 60s, now + key * 1s);
-    const auto due = schedule.take_due(now + 10s, 2, 0);
+        schedule.put(key, "x", 60s, now + key * 1s, Lane::proven);
+    places.resize(2);
+    const auto due = take_and_hold(now + 10s);
     ASSERT_EQ(due.size(), 2U);
     EXPECT_EQ(due[0].key, 0U);
     EXPECT_EQ(due[1].key, 1U);
-    EXPECT_EQ(schedule.overdue(now + 10s), 3U);
-    EXPECT_EQ(schedule.next_due(true), now + 2s);
+    EXPECT_EQ(schedule.waiting(now + 10s, 0s), 3U);
+    EXPECT_EQ(schedule.waiting(now + 10s, 8s), 1U);
+    EXPECT_EQ(schedule.next_due(places), std::nullopt);
+    places.give_back(due[0].lane);
+    EXPECT_EQ(schedule.next_due(places), now + 2s);
 }
 
-TEST_F(ScheduleTest, SuspectsHaveTheirOwnLimit) {
-    for (Schedule::Key key = 0; key < 4; ++key) {
+TEST_F(ScheduleTest, OnlyTheProvenMayUseAllPlaces) {
+    for (Schedule::Key key = 0; key < 30; ++key)
+        schedule.put(key, std::to_string(key), 60s, now, Lane::failing);
+    EXPECT_EQ(take_and_hold(now).size(), 2U) << "a quarter for the failing";
+    for (Schedule::Key key = 100; key < 130; ++key)
         schedule.put(key, std::to_string(key), 60s, now);
-    }
-    schedule.take_due(now, 10, 10);
-    for (Schedule::Key key = 0; key < 4; ++key)
-        schedule.done(key, key == 0, now);
-    const auto later = now + 10min;
-    const auto due = schedule.take_due(later, 10, 2);
-    ASSERT_EQ(due.size(), 3U);
-    EXPECT_EQ(due[0].key, 0U);
-    EXPECT_EQ(schedule.next_due(false), std::nullopt);
-    EXPECT_TRUE(schedule.next_due(true).has_value());
+    EXPECT_EQ(take_and_hold(now).size(), 4U) << "half for those of which nothing is known";
+    EXPECT_EQ(schedule.next_due(places), std::nullopt);
+    for (Schedule::Key key = 200; key < 230; ++key)
+        schedule.put(key, std::to_string(key), 60s, now, Lane::proven);
+    EXPECT_EQ(take_and_hold(now).size(), 2U) << "the rest";
+    EXPECT_EQ(places.taken(), 8U);
 }
 
-TEST_F(ScheduleTest, ASuspectThatAnswersIsHealthyAgain) {
+TEST_F(ScheduleTest, EveryLaneHasAPlaceHoweverFewThereAre) {
+    places.resize(1);
+    for (const Lane lane : {Lane::proven, Lane::unproven, Lane::failing})
+        EXPECT_EQ(places.free(lane), 1U);
+    places.take(Lane::failing);
+    EXPECT_EQ(places.free(Lane::proven), 0U);
+    places.resize(0);
+    EXPECT_EQ(places.free(Lane::failing), 0U) << "more is taken than there is now";
+}
+
+TEST_F(ScheduleTest, AFailedPollIsRepeatedAtItsPlaceAmongTheFailing) {
     schedule.put(1, "a", 60s, now);
-    schedule.take_due(now, 1, 1);
-    auto next = schedule.done(1, false, now);
-    EXPECT_TRUE(schedule.take_due(next, 1, 0).empty());
-    ASSERT_EQ(schedule.take_due(next, 1, 1).size(), 1U);
-    next = schedule.done(1, true, next);
-    EXPECT_EQ(schedule.take_due(next, 1, 0).size(), 1U);
+    take(now);
+    auto next = schedule.done(1, Ending::failed, now);
+    auto due = take(next);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_EQ(due[0].lane, Lane::failing);
+    EXPECT_FALSE(due[0].probe);
+    next = schedule.done(1, Ending::good, next);
+    due = take(next);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_EQ(due[0].lane, Lane::proven);
+}
+
+TEST_F(ScheduleTest, ATargetThatIsDownIsProbedAfterGrowingWaits) {
+    put_and_lose(1);
+    EXPECT_TRUE(schedule.is_down(1));
+    auto at = now;
+    for (const auto wait : {10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
+        EXPECT_TRUE(take(at + wait - 1ms).empty());
+        at += wait;
+        const auto due = take(at);
+        ASSERT_EQ(due.size(), 1U) << wait.count();
+        EXPECT_TRUE(due[0].probe);
+        EXPECT_EQ(due[0].lane, Lane::failing);
+        schedule.probed(1, false, at);
+    }
+}
+
+TEST_F(ScheduleTest, TheCyclesOfATargetThatIsDownPassOnceEach) {
+    put_and_lose(1);
+    auto cycle = schedule.next_cycle(1);
+    EXPECT_LE(cycle, now + 90s);
+    for (int i = 0; i < 20; ++i) {
+        EXPECT_TRUE(schedule.take_passed(cycle - 1ms).empty());
+        EXPECT_EQ(schedule.take_passed(cycle), std::vector<Schedule::Key>{1});
+        EXPECT_TRUE(schedule.take_passed(cycle).empty());
+        EXPECT_EQ(schedule.next_cycle(1), cycle + 60s);
+        cycle += 60s;
+    }
+    // As of a poll: what was missed is not made up for.
+    EXPECT_EQ(schedule.take_passed(cycle + 10min).size(), 1U);
+    EXPECT_TRUE(schedule.take_passed(cycle + 10min).empty());
+}
+
+TEST_F(ScheduleTest, AnAnsweredProbeMakesAPollDueAtOnce) {
+    put_and_lose(1);
+    ASSERT_EQ(take(now + 10s).size(), 1U);
+    schedule.probed(1, true, now + 10s);
+    const auto due = take(now + 10s);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_FALSE(due[0].probe);
+    EXPECT_TRUE(schedule.take_passed(now + 1h).empty()) << "the poll leaves the row of its cycle";
+    const auto next = schedule.done(1, Ending::good, now + 11s);
+    EXPECT_FALSE(schedule.is_down(1));
+    EXPECT_EQ(take(next).at(0).lane, Lane::proven);
+}
+
+// It listens, and does not let anybody in: without this it would be polled every ten seconds.
+TEST_F(ScheduleTest, OnlyAGoodPollStartsTheWaitsOver) {
+    put_and_lose(1);
+    take(now + 10s);
+    schedule.probed(1, true, now + 10s);
+    take(now + 10s);
+    schedule.done(1, Ending::down, now + 10s);
+    EXPECT_TRUE(take(now + 29s).empty());
+    ASSERT_EQ(take(now + 30s).size(), 1U);
+    schedule.probed(1, true, now + 30s);
+    take(now + 30s);
+    schedule.done(1, Ending::good, now + 30s);
+    schedule.hurry(1, now + 31s, Lane::proven);
+    take(now + 31s);
+    schedule.done(1, Ending::down, now + 31s);
+    EXPECT_EQ(take(now + 41s).size(), 1U);
+}
+
+TEST_F(ScheduleTest, ATargetThatWasDownBeforeIsProbedFirst) {
+    schedule.put_down(1, "a", 60s, now);
+    const auto due = take(now);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_TRUE(due[0].probe);
+    schedule.probed(1, false, now);
+    EXPECT_EQ(schedule.take_passed(now + 60s).size(), 1U);
+    EXPECT_EQ(schedule.down(), 1U);
 }
 
 TEST_F(ScheduleTest, AChangedIntervalTakesEffectWithTheNextCycle) {
     schedule.put(1, "a", 3600s, now);
-    schedule.take_due(now, 1, 1);
-    schedule.done(1, true, now);
+    take(now);
+    schedule.done(1, Ending::good, now);
     schedule.put(1, "a", 30s, now + 1s);
-    EXPECT_LE(*schedule.next_due(true), now + 31s);
+    EXPECT_LE(*schedule.next_due(places), now + 31s);
+
+    schedule.put(2, "b", 3600s, now);
+    take(now);
+    schedule.done(2, Ending::down, now);
+    schedule.put(2, "b", 30s, now + 1s);
+    EXPECT_LE(schedule.next_cycle(2), now + 31s) << "also while it is down";
 }
 
 TEST_F(ScheduleTest, ARemovedTargetIsGoneAlsoWhileItsPollRuns) {
     schedule.put(1, "a", 60s, now);
     schedule.put(2, "b", 60s, now);
+    put_and_lose(3);
     schedule.remove(2);
-    ASSERT_EQ(schedule.take_due(now, 10, 10).size(), 1U);
     schedule.remove(1);
-    EXPECT_EQ(schedule.done(1, true, now), Schedule::Time{});
+    schedule.remove(3);
+    EXPECT_EQ(schedule.done(1, Ending::good, now), Schedule::Time{});
+    schedule.probed(3, true, now);
+    schedule.again(3, 1s, now);
+    schedule.hurry(3, now, Lane::proven);
     EXPECT_EQ(schedule.size(), 0U);
-    EXPECT_EQ(schedule.next_due(true), std::nullopt);
+    EXPECT_EQ(schedule.down(), 0U);
+    EXPECT_EQ(schedule.next_due(places), std::nullopt);
 }
 
-TEST_F(ScheduleTest, ALostPollComesAgainSoon) {
+TEST_F(ScheduleTest, WhatGotLostComesAgainSoon) {
     schedule.put(1, "a", 3600s, now);
-    schedule.take_due(now, 1, 1);
-    EXPECT_EQ(schedule.again(1, 500ms, now), now + 500ms);
-    EXPECT_EQ(schedule.take_due(now + 500ms, 1, 1).size(), 1U);
+    take(now);
+    schedule.again(1, 500ms, now);
+    EXPECT_TRUE(take(now + 499ms).empty());
+    EXPECT_EQ(take(now + 500ms).size(), 1U);
+
+    put_and_lose(2);
+    take(now + 10s);
+    schedule.again(2, 500ms, now + 10s);
+    const auto due = take(now + 11s);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_TRUE(due[0].probe) << "a probe as a probe";
 }
 
 TEST_F(ScheduleTest, HurryMakesAWaitingTargetDue) {
     schedule.put(1, "a", 3600s, now);
-    schedule.take_due(now, 1, 1);
-    schedule.hurry(1, now);
-    EXPECT_TRUE(schedule.take_due(now, 1, 1).empty()) << "a running poll is not started twice";
-    schedule.done(1, true, now);
-    schedule.hurry(1, now + 1s);
-    EXPECT_EQ(schedule.take_due(now + 1s, 1, 1).size(), 1U);
+    take(now);
+    schedule.hurry(1, now, Lane::proven);
+    EXPECT_TRUE(take(now).empty()) << "a running poll is not started twice";
+    schedule.done(1, Ending::good, now);
+    schedule.hurry(1, now + 1s, Lane::proven);
+    EXPECT_EQ(take(now + 1s).size(), 1U);
+}
+
+TEST_F(ScheduleTest, HurryKeepsWhatIsOverdueInItsTurn) {
+    schedule.put(1, "a", 60s, now);
+    schedule.hurry(1, now + 5s, Lane::proven);
+    const auto due = take(now + 5s);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_EQ(due[0].due, now);
+}
+
+TEST_F(ScheduleTest, SomebodyWhoAsksForATargetThatIsDownGetsAPollAndNoProbe) {
+    put_and_lose(1);
+    schedule.hurry(1, now + 1s, Lane::proven);
+    auto due = take(now + 1s);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_FALSE(due[0].probe);
+    EXPECT_EQ(due[0].lane, Lane::proven) << "and does not wait behind the probes of others";
+    schedule.done(1, Ending::down, now + 6s);
+
+    ASSERT_EQ(take(now + 26s).size(), 1U);
+    schedule.hurry(1, now + 27s, Lane::unproven);
+    EXPECT_TRUE(take(now + 27s).empty()) << "while a probe runs there is no second connection";
+    schedule.probed(1, false, now + 28s);
+    due = take(now + 28s);
+    ASSERT_EQ(due.size(), 1U);
+    EXPECT_FALSE(due[0].probe);
 }
 
 }  // namespace

@@ -74,12 +74,45 @@ TEST(PollRecord, IsWhatStorageReads) {
     record.failure = Failure{ErrorClass::permission, 300, "denied \"x\""};
     record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
     record.interval_ms = 60000;
-    EXPECT_EQ(
-        encode_records({record}),
-        R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,"duration_ms":0.0,)"
-        R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,"lag_ms":0.0,)"
-        R"("next_due_at":"","old_status":"unknown","server_id":"e1","set":0,"started_at":"","status":"degraded",)"
-        R"("vals":"{NULL,10.5}"}],"sets":[[["cpu_percent",""],["disk_percent","/"]]]})");
+    // A cycle that passed without a poll has neither a start nor a duration.
+    EXPECT_EQ(encode_records({record}),
+              R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,)"
+              R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,)"
+              R"("next_due_at":"","old_status":"unknown","server_id":"e1","set":0,"status":"degraded",)"
+              R"("vals":"{NULL,10.5}"}],"sets":[[["cpu_percent",""],["disk_percent","/"]]]})");
+}
+
+TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
+    PollRecord record;
+    record.started_at = "then";
+    record.lag_ms = 1.5;
+    record.duration_ms = 20;
+    record.cost = PollRecord::Cost{.login_ms = 0, .query_ms = 12.5, .bytes = 4000, .rows = 110, .round_trips = 1};
+    record.groups = {
+        {{.name = "waits", .state = GroupState::ok, .duration_ms = 2, .rows = 97, .failure = {}}, "now", "now"},
+        {{.name = "jobs",
+          .state = GroupState::denied,
+          .duration_ms = 0,
+          .rows = 0,
+          .failure = Failure{ErrorClass::permission, 229, "no"}},
+         "now",
+         ""}};
+    EXPECT_EQ(encode_records({record}),
+              R"({"polls":[{"bytes":4000,"collected":false,"collected_at":"","consecutive_failures":0,)"
+              R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
+              R"("number":229,"rows":0,"state":"denied"},)"
+              R"("waits":{"at":"now","ms":2.0,"ok_at":"now","rows":97,"state":"ok"}},"lag_ms":1.5,"login_ms":0.0,)"
+              R"("next_due_at":"","old_status":"unknown","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
+              R"("started_at":"then","status":"unknown"}],"sets":[]})");
+}
+
+TEST(ErrorClass, WhoIsOutOfReachIsProbed) {
+    for (const auto gone : {ErrorClass::name_lookup, ErrorClass::refused, ErrorClass::unreachable, ErrorClass::timeout,
+                            ErrorClass::protocol, ErrorClass::starting, ErrorClass::connection_lost})
+        EXPECT_TRUE(is_out_of_reach(gone)) << to_text(gone);
+    for (const auto there : {ErrorClass::login, ErrorClass::tls, ErrorClass::permission, ErrorClass::configuration,
+                             ErrorClass::prober_lost, ErrorClass::database_unavailable, ErrorClass::internal})
+        EXPECT_FALSE(is_out_of_reach(there)) << to_text(there);
 }
 
 TEST(PollRecord, NamesTheSameSeriesOnce) {

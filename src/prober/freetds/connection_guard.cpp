@@ -9,7 +9,8 @@ namespace vitals::prober {
 namespace {
 
 constexpr std::size_t max_opening = 64;
-constexpr std::size_t max_kept_messages = 16;
+// Two of each group that may not be read, in one batch.
+constexpr std::size_t max_kept_messages = 400;
 constexpr std::size_t max_message_text = 1024;
 // A batch of ours provokes a handful at most; a server that sends more keeps us busy on purpose.
 constexpr std::size_t max_messages = 1000;
@@ -36,10 +37,12 @@ bool ConnectionGuard::may_send(std::span<const std::byte> bytes) {
 
 void ConnectionGuard::was_sent(std::span<const std::byte> bytes) {
     seen.sent = true;
+    traffic_ += bytes.size();
     if (tls_only_ && !filter_.take(bytes)) seen.cut_off = CutOff::plain_text;
 }
 
 void ConnectionGuard::was_received(std::span<const std::byte> bytes) {
+    traffic_ += bytes.size();
     if (seen.opening.empty() && bytes.front() != server_packet) seen.cut_off = CutOff::foreign;
     const std::size_t wanted = std::min(bytes.size(), max_opening - seen.opening.size());
     for (const std::byte byte : bytes.first(wanted))
@@ -49,7 +52,7 @@ void ConnectionGuard::was_received(std::span<const std::byte> bytes) {
 void ConnectionGuard::note_message(int number, int severity, std::string_view text) {
     if (++message_count_ > max_messages) seen.cut_off = CutOff::too_many_messages;
     if (severity <= information || seen.messages.size() >= max_kept_messages) return;
-    seen.messages.push_back({number, severity, std::string(text.substr(0, max_message_text))});
+    seen.messages.push_back({number, severity, std::string(text.substr(0, max_message_text)), 0});
 }
 
 void ConnectionGuard::note_error(int number, int os_error) {

@@ -29,6 +29,7 @@ struct ServerMessage {
     int number = 0;
     int severity = 0;
     std::string text;
+    std::size_t place = 0;  // where it came: 2 n before the n-th result set (from 0), 2 n + 1 within its rows
 };
 
 // What db-lib's error handler was told.
@@ -93,6 +94,9 @@ class ConnectionGuard {
     void was_sent(std::span<const std::byte> bytes);
     void was_received(std::span<const std::byte> bytes);
 
+    // On the wire, both ways, since the connection was opened.
+    [[nodiscard]] std::uint64_t traffic() const noexcept { return traffic_; }
+
     void note_message(int number, int severity, std::string_view text);
     void note_error(int number, int os_error);
     // Forgets the messages and errors of the last exchange.
@@ -104,6 +108,7 @@ class ConnectionGuard {
     ConnectSurroundings surroundings_;
     OutgoingFilter filter_;
     std::size_t message_count_ = 0;
+    std::uint64_t traffic_ = 0;
 };
 
 // While it lives, everything FreeTDS does in this thread belongs to `guard` and ends by `deadline`. Scopes do not nest.
@@ -119,6 +124,7 @@ class GuardScope {
 
     [[nodiscard]] ConnectionGuard& guard() noexcept { return guard_; }
     [[nodiscard]] const Deadline& deadline() const noexcept { return deadline_; }
+    void set_deadline(const Deadline& deadline) noexcept { deadline_ = deadline; }
 
     // True when FreeTDS must not wait or read any more; notes why.
     bool cut_off() noexcept;

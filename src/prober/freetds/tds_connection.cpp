@@ -99,39 +99,55 @@ bool TdsConnection::good() const noexcept {
     return process_ && dbdead(process_.get()) == 0 && guard_.seen.cut_off == CutOff::none;
 }
 
-BatchReply TdsConnection::run(const std::string& sql, const Deadline& deadline) {
+BatchReply TdsConnection::run(const std::string& sql, const Deadline& deadline, const BatchWatch& watch) {
     guard_.begin_exchange();
+    placed_messages_ = 0;
     BatchReply reply;
     {
-        const GuardScope scope(guard_, deadline, max_batch_bytes);
+        GuardScope scope(guard_, deadline, max_batch_bytes);
         // A failing first statement makes dbsqlexec() fail although later statements have results: what counts are the
         // messages, and the results are read to their end in any case.
         const bool sent = dbcmd(process_.get(), sql.c_str()) == SUCCEED && dbsqlsend(process_.get()) == SUCCEED;
-        const bool complete = sent && (dbsqlok(process_.get()), read_sets(reply));
+        const bool complete = sent && (dbsqlok(process_.get()), read_sets(reply, scope, watch));
         if (!complete && guard_.seen.cut_off == CutOff::none && dbdead(process_.get()) == 0) dbcancel(process_.get());
     }
     reply.errors = guard_.seen.messages;
     return reply;
 }
 
-bool TdsConnection::read_sets(BatchReply& reply) {
+// db-lib reports a message while it looks for the next result set, or when it looks beyond the last row of one.
+void TdsConnection::place_messages(std::size_t place) {
+    for (; placed_messages_ < guard_.seen.messages.size(); ++placed_messages_)
+        guard_.seen.messages[placed_messages_].place = place;
+}
+
+bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch) {
     std::size_t rows_left = max_batch_rows;
-    for (std::size_t sets = 0; sets < max_batch_sets; ++sets) {
+    std::size_t max_rows = max_batch_rows;
+    for (std::size_t results = 0; results < max_batch_sets; ++results) {
         const RETCODE code = dbresults(process_.get());
+        place_messages(2 * reply.sets.size());
         if (code == NO_MORE_RESULTS) return true;
         if (dbdead(process_.get()) != 0 || guard_.seen.cut_off != CutOff::none) return false;
         // FAIL is one failed statement; the next ones may still have results.
         if (code != SUCCEED || dbnumcols(process_.get()) == 0) continue;
         ResultSet set = describe_set(process_.get());
-        const bool complete = read_rows(set, rows_left);
+        const bool complete = read_rows(set, max_rows, rows_left);
+        place_messages(2 * reply.sets.size() + 1);
         reply.sets.push_back(std::move(set));
+        reply.read_at.push_back(Deadline::Clock::now());
         if (!complete) return false;
+        if (!watch) continue;
+        if (const auto limits = watch(reply.sets.back())) {
+            scope.set_deadline(limits->deadline);
+            max_rows = limits->max_rows;
+        }
     }
     guard_.seen.cut_off = CutOff::too_many_rows;
     return false;
 }
 
-bool TdsConnection::read_rows(ResultSet& set, std::size_t& rows_left) {
+bool TdsConnection::read_rows(ResultSet& set, std::size_t max_rows, std::size_t& rows_left) {
     STATUS status = dbnextrow(process_.get());
     for (; status == REG_ROW; status = dbnextrow(process_.get())) {
         if (rows_left == 0) {
@@ -139,6 +155,10 @@ bool TdsConnection::read_rows(ResultSet& set, std::size_t& rows_left) {
             return false;
         }
         --rows_left;
+        if (set.rows.size() == max_rows) {
+            ++set.left_out;
+            continue;
+        }
         Row& row = set.rows.emplace_back();
         row.reserve(set.columns.size());
         for (std::size_t column = 1; column <= set.columns.size(); ++column)

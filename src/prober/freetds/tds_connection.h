@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,18 +42,27 @@ struct TdsLogin {
     std::shared_ptr<const TrustList> trust;  // nothing: the certificate is not verified
 };
 
+// Limits of one batch; a server that exceeds one is cut off.
+constexpr std::size_t max_batch_bytes = 8 * 1024 * 1024;
+constexpr std::size_t max_batch_rows = 200'000;
+constexpr std::size_t max_batch_sets = 1024;
+constexpr std::size_t max_batch_columns = 64;
+constexpr std::size_t max_cell_text = 4096;  // bytes; longer text is cut
+
 // What a batch brought. `errors` is not empty when a statement failed; the other result sets are there.
 struct BatchReply {
     std::vector<ResultSet> sets;
+    std::vector<Deadline::Clock::time_point> read_at;  // when the end of each set was there
     std::vector<ServerMessage> errors;
 };
 
-// Limits of one batch; a server that exceeds one is cut off.
-constexpr std::size_t max_batch_bytes = 8 * 1024 * 1024;
-constexpr std::size_t max_batch_rows = 20'000;
-constexpr std::size_t max_batch_sets = 64;
-constexpr std::size_t max_batch_columns = 64;
-constexpr std::size_t max_cell_text = 4096;  // bytes; longer text is cut
+// For what follows a result set.
+struct BatchLimits {
+    Deadline deadline;
+    std::size_t max_rows = max_batch_rows;  // more rows of a set are counted only
+};
+// Asked after each result set; nothing: as before.
+using BatchWatch = std::function<std::optional<BatchLimits>(const ResultSet& last)>;
 
 class TdsConnection {
   public:
@@ -67,9 +78,11 @@ class TdsConnection {
 
     // Sends a batch and reads everything it brings. Check good() afterwards: if it is false the reply is what came
     // before the connection ended.
-    BatchReply run(const std::string& sql, const Deadline& deadline);
+    BatchReply run(const std::string& sql, const Deadline& deadline, const BatchWatch& watch = {});
 
     [[nodiscard]] const Observation& observation() const noexcept { return guard_.seen; }
+    // Bytes on the wire, both ways, since it was opened.
+    [[nodiscard]] std::uint64_t traffic() const noexcept { return guard_.traffic(); }
     [[nodiscard]] bool proves_encryption() const noexcept { return guard_.proves_encryption(); }
 
   private:
@@ -77,10 +90,12 @@ class TdsConnection {
         void operator()(tds_dblib_dbprocess* process) const noexcept;
     };
 
-    bool read_sets(BatchReply& reply);
-    bool read_rows(ResultSet& set, std::size_t& rows_left);
+    bool read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch);
+    bool read_rows(ResultSet& set, std::size_t max_rows, std::size_t& rows_left);
+    void place_messages(std::size_t place);
 
     ConnectionGuard guard_;
+    std::size_t placed_messages_ = 0;  // of those that were seen in this exchange
     std::unique_ptr<tds_dblib_dbprocess, Close> process_;
 };
 

@@ -20,6 +20,7 @@ using Row = std::vector<Cell>;
 struct ResultSet {
     std::vector<std::string> columns;
     std::vector<Row> rows;
+    std::size_t left_out = 0;  // rows that were read over
 
     // Position of a column, ignoring ASCII case; nothing when there is none.
     [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const;

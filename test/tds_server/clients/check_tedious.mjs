@@ -1,5 +1,6 @@
 // tedious: TDS written in JavaScript, the client of most Node programs.
 import { readFileSync } from "node:fs";
+import { createConnection } from "node:net";
 import { Connection, Request, TYPES } from "tedious";
 
 let count = 0;
@@ -39,6 +40,8 @@ function configuration({ port, password = "vitals", ...options }) {
 function connect(settings) {
   const connection = new Connection(configuration(settings));
   return new Promise((resolve, reject) => {
+    // A connection that ends in the middle of the talk is told here.
+    connection.on("error", reject);
     connection.connect((error) => (error ? reject(error) : resolve(connection)));
   });
 }
@@ -203,6 +206,22 @@ await checkPacketSizes();
   connection.close();
   ok(await connectError({ port: tds8.port, encrypt: true }), "a server of TDS 8 has nothing for older clients");
 }
+
+// One line of a simulator's control port.
+function control(prefix, request) {
+  return new Promise((resolve, reject) => {
+    const line = createConnection(Number(process.env[`${prefix}_CONTROL`]), "127.0.0.1");
+    line.on("error", reject);
+    line.on("data", (data) => {
+      line.end();
+      resolve(JSON.parse(data.toString()));
+    });
+    line.write(`${JSON.stringify(request)}\n`);
+  });
+}
+
+(await connect({ port: kinds.port, readOnlyIntent: true })).close();
+equal((await control("SIM_KINDS", { server: 0, stats: true })).read_only_intent, true, "ApplicationIntent=ReadOnly");
 
 {
   const settings = configuration({ port: kinds.port });

@@ -198,7 +198,8 @@ TEST(Evaluator, ShowsTheSessionThatAsks) {
     EXPECT_EQ(value_of("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID"), Cell{"TRUE"});
     EXPECT_EQ(value_of("SELECT COUNT(*) FROM sys.dm_exec_requests WHERE session_id = @@SPID"), integer(1));
     ClientContext plain;
-    const Reply reply = engine()->execute("SELECT encrypt_option FROM sys.dm_exec_connections", plain);
+    const Reply reply =
+        engine()->execute("SELECT encrypt_option FROM sys.dm_exec_connections WHERE session_id = @@SPID", plain);
     EXPECT_EQ(std::get<ResultSet>(reply.at(0)).rows.at(0).at(0), Cell{"FALSE"});
 }
 

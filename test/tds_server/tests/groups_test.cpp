@@ -88,8 +88,8 @@ TEST(BuiltInGroups, RunOnEveryKindOfServer) {
         if (profile.is_azure_database()) server.client.database = "SalesDB";
         for (const json& group : groups) {
             const json& variants = group.at("variants");
-            const auto variant =
-                std::find_if(variants.begin(), variants.end(), [&](const json& known) { return is_for(known, profile); });
+            const auto variant = std::find_if(variants.begin(), variants.end(),
+                                              [&](const json& known) { return is_for(known, profile); });
             if (variant == variants.end()) continue;
             const Reply reply = server.ask(statement_of(group, *variant));
             const std::string where = group.at("name").get<std::string>() + " on " + profile.content();

@@ -84,7 +84,8 @@ TEST(IntegratedLogin, TellsWhatATicketIsForAndBelievesNoneWithoutAKeytab) {
 }
 
 TEST(Browser, TellsThePortOfAnInstance) {
-    const std::vector<BrowserEntry> entries{{"SIM0000", "PAYROLL", "16.0.4105.2", 41501}, {"SIM0001", "CRM", "15.0.1.2", 41502}};
+    const std::vector<BrowserEntry> entries{{"SIM0000", "PAYROLL", "16.0.4105.2", 41501},
+                                            {"SIM0001", "CRM", "15.0.1.2", 41502}};
     const std::string text = "ServerName;SIM0000;InstanceName;PAYROLL;IsClustered;No;Version;16.0.4105.2;tcp;41501;;";
     const auto answer = answer_browser_question(std::string("\x04payroll\0", 9), entries);
     ASSERT_TRUE(answer);

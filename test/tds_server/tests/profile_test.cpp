@@ -27,7 +27,8 @@ TEST(Profile, OldVersionsLackViewsAndColumns) {
     EXPECT_EQ(old.error_of("SELECT is_primary_replica FROM sys.dm_hadr_database_replica_states"), 207);
     EXPECT_EQ(old.error_of("SELECT host_platform FROM sys.dm_os_host_info"), 208);
     EXPECT_EQ(old.value_of("SELECT HAS_PERMS_BY_NAME(NULL, NULL, 'VIEW SERVER PERFORMANCE STATE')"), Cell{});
-    EXPECT_EQ(old.set_of("SELECT sample_ms FROM sys.dm_io_virtual_file_stats(1, 1)").columns[0].type.type, SqlType::integer);
+    EXPECT_EQ(old.set_of("SELECT sample_ms FROM sys.dm_io_virtual_file_stats(1, 1)").columns[0].type.type,
+              SqlType::integer);
     Asker newer(of_version(15));
     EXPECT_EQ(newer.error_of("SELECT * FROM sys.dm_tran_persistent_version_store_stats"), 0);
     EXPECT_EQ(newer.error_of("SELECT secondary_lag_seconds FROM sys.dm_hadr_database_replica_states"), 0);
@@ -38,7 +39,8 @@ TEST(Profile, AzureSqlDatabaseIsAnotherWorld) {
     azure.client.database = "SalesDB";
     EXPECT_EQ(azure.value_of("SELECT CAST(SERVERPROPERTY('EngineEdition') AS int)"), integer(5));
     EXPECT_EQ(azure.value_of("SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))"), Cell{"12.0.2000.8"});
-    EXPECT_EQ(azure.value_of("SELECT TOP (1) avg_cpu_percent FROM sys.dm_db_resource_stats ORDER BY end_time DESC"), Cell{"20.00"});
+    EXPECT_EQ(azure.value_of("SELECT TOP (1) avg_cpu_percent FROM sys.dm_db_resource_stats ORDER BY end_time DESC"),
+              Cell{"20.00"});
     EXPECT_EQ(azure.error_of("SELECT name FROM sys.master_files"), 208);
     EXPECT_EQ(azure.error_of("SELECT name FROM msdb.dbo.sysjobs"), 40515);
     EXPECT_EQ(azure.error_of("USE master"), 40508);
@@ -56,9 +58,10 @@ TEST(Profile, LinuxNamedInstancesAndMissingCounters) {
     profile.instance = "PAYROLL";
     Asker server(profile);
     EXPECT_EQ(server.value_of("SELECT host_platform FROM sys.dm_os_host_info"), Cell{"Linux"});
-    EXPECT_EQ(server.value_of("SELECT COUNT(*) FROM sys.dm_os_ring_buffers WHERE record LIKE N'%<SystemHealth>%' AND record "
-                              "NOT LIKE N'%<SystemIdle>0<%'"),
-              integer(0));
+    EXPECT_EQ(
+        server.value_of("SELECT COUNT(*) FROM sys.dm_os_ring_buffers WHERE record LIKE N'%<SystemHealth>%' AND record "
+                        "NOT LIKE N'%<SystemIdle>0<%'"),
+        integer(0));
     EXPECT_EQ(server.value_of("SELECT @@SERVERNAME"), Cell{"SQLPROD01\\PAYROLL"});
     EXPECT_EQ(server.value_of("SELECT RTRIM(object_name) FROM sys.dm_os_performance_counters WHERE counter_name = "
                               "N'Batch Requests/sec'"),
@@ -68,7 +71,8 @@ TEST(Profile, LinuxNamedInstancesAndMissingCounters) {
     EXPECT_EQ(Asker(profile).value_of("SELECT COUNT(*) FROM sys.dm_os_performance_counters"), integer(0));
     profile = {};
     profile.hostile_names = true;
-    EXPECT_EQ(Asker(profile).value_of("SELECT name FROM sys.databases WHERE database_id = 5"), Cell{"Sales'); DROP TABLE x--"});
+    EXPECT_EQ(Asker(profile).value_of("SELECT name FROM sys.databases WHERE database_id = 5"),
+              Cell{"Sales'); DROP TABLE x--"});
 }
 
 TEST(Profile, RightsHideOrRefuse) {

@@ -24,7 +24,8 @@ TEST(Query, GroupsAndFiltersGroups) {
 
 TEST(Query, ReadsFromQueries) {
     Asker server;
-    EXPECT_EQ(server.value_of("SELECT MAX(t.n) FROM (SELECT COUNT(*) AS n FROM sys.databases GROUP BY state) AS t"), integer(6));
+    EXPECT_EQ(server.value_of("SELECT MAX(t.n) FROM (SELECT COUNT(*) AS n FROM sys.databases GROUP BY state) AS t"),
+              integer(6));
     EXPECT_EQ(server.value_of("WITH online AS (SELECT name FROM sys.databases WHERE state = 0), few(n) AS "
                               "(SELECT TOP (2) name FROM online ORDER BY name) SELECT COUNT(*) FROM few"),
               integer(2));
@@ -38,9 +39,10 @@ TEST(Query, ComparesWithSubqueries) {
     EXPECT_EQ(server.value_of("SELECT name FROM sys.databases AS d WHERE NOT EXISTS (SELECT 1 FROM "
                               "sys.dm_io_virtual_file_stats(NULL, NULL) AS f WHERE f.database_id = d.database_id)"),
               Cell{"Archive.2019"});
-    EXPECT_EQ(server.value_of("SELECT COUNT(*) FROM sys.databases WHERE database_id IN (SELECT database_id FROM "
-                              "sys.master_files WHERE type = 1)"),
-              server.value_of("SELECT COUNT(DISTINCT database_id) FROM sys.master_files WHERE type = 1 AND database_id < 8"));
+    EXPECT_EQ(
+        server.value_of("SELECT COUNT(*) FROM sys.databases WHERE database_id IN (SELECT database_id FROM "
+                        "sys.master_files WHERE type = 1)"),
+        server.value_of("SELECT COUNT(DISTINCT database_id) FROM sys.master_files WHERE type = 1 AND database_id < 8"));
     EXPECT_EQ(server.value_of("SELECT (SELECT name FROM sys.databases WHERE database_id = 5)"), Cell{"SalesDB"});
     EXPECT_EQ(server.error_of("SELECT (SELECT name FROM sys.databases)"), 512);
     EXPECT_EQ(server.value_of("SELECT COUNT(*) FROM sys.databases AS d CROSS APPLY (SELECT TOP (1) f.name FROM "
@@ -71,7 +73,8 @@ TEST(Query, KeepsVariables) {
                               "SELECT @t = name FROM sys.databases WHERE database_id = @n; SELECT @t + N'!'"),
               Cell{"model!"});
     EXPECT_EQ(server.error_of("SELECT @nope"), 137);
-    EXPECT_EQ(server.value_of("EXEC sys.sp_executesql N'SELECT @a + @b', N'@a int, @b int', @b = 2, @a = 40"), integer(42));
+    EXPECT_EQ(server.value_of("EXEC sys.sp_executesql N'SELECT @a + @b', N'@a int, @b int', @b = 2, @a = 40"),
+              integer(42));
 }
 
 TEST(Query, CountsTime) {
@@ -100,7 +103,8 @@ TEST(Query, ErrorsReachAsFarAsOnARealServer) {
     EXPECT_EQ(sets(server.ask("SELECT 1; SELECT CAST(N'x' AS int); SELECT 2")), 1);
     EXPECT_EQ(sets(server.ask("SELECT 1; EXEC sys.sp_executesql N'SELECT CAST(N''x'' AS int)'; SELECT 2")), 1);
     EXPECT_EQ(server.value_of("SELECT TRY_CAST(N'x' AS int)"), Cell{});
-    EXPECT_EQ(server.value_of("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS n END CATCH"), integer(8134));
+    EXPECT_EQ(server.value_of("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS n END CATCH"),
+              integer(8134));
 }
 
 TEST(Query, ComparesAsTheCollationDoes) {
@@ -112,17 +116,19 @@ TEST(Query, ComparesAsTheCollationDoes) {
     EXPECT_EQ(exact.value_of("SELECT COUNT(*) FROM sys.databases WHERE name = N'salesdb'"), integer(0));
     EXPECT_EQ(exact.value_of("SELECT COUNT(*) FROM sys.databases WHERE name COLLATE Latin1_General_CI_AS = N'salesdb'"),
               integer(1));
-    EXPECT_EQ(exact.value_of("SELECT COUNT(*) FROM sys.databases WHERE name COLLATE Latin1_General_CI_AS IN (N'salesdb')"),
-              integer(1));
+    EXPECT_EQ(
+        exact.value_of("SELECT COUNT(*) FROM sys.databases WHERE name COLLATE Latin1_General_CI_AS IN (N'salesdb')"),
+        integer(1));
 
     ServerProfile turkish;
     turkish.collation = "Turkish_CI_AS";
     Asker ankara(turkish);
     EXPECT_EQ(ankara.value_of("SELECT COUNT(*) FROM sys.dm_os_wait_stats WHERE wait_type = N'WRITELOG'"), integer(1));
     EXPECT_EQ(ankara.value_of("SELECT COUNT(*) FROM sys.dm_os_wait_stats WHERE wait_type = N'writelog'"), integer(0));
-    EXPECT_EQ(ankara.value_of(
-                  "SELECT COUNT(*) FROM sys.dm_os_wait_stats WHERE wait_type COLLATE Latin1_General_CI_AS = N'writelog'"),
-              integer(1));
+    EXPECT_EQ(
+        ankara.value_of(
+            "SELECT COUNT(*) FROM sys.dm_os_wait_stats WHERE wait_type COLLATE Latin1_General_CI_AS = N'writelog'"),
+        integer(1));
     EXPECT_EQ(ankara.error_of("SELECT FILE_ID FROM sys.master_files"), 207) << "the capital of i is not I";
     EXPECT_EQ(ankara.error_of("SELECT NAME FROM sys.master_files"), 0);
     EXPECT_EQ(exact.error_of("SELECT 1 WHERE N'a' COLLATE Latin1_General_BIN2 = N'b' COLLATE Turkish_CI_AS"), 468);

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <string>
 #include <utility>
 
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
+#include "prober/connectors/mssql/mssql_grants.h"
 #include "prober/connectors/mssql/mssql_options.h"
-#include "prober/connectors/mssql/mssql_values.h"
+#include "prober/connectors/mssql/mssql_poll.h"
 #include "prober/freetds/tds_failure.h"
 
 namespace vitals::prober {
@@ -21,9 +23,8 @@ namespace {
 using core::ErrorClass;
 
 constexpr int version_2012 = 11;
-constexpr int version_2022 = 16;
-constexpr std::int64_t azure_sql_database = 5;
 constexpr std::int64_t tolerated_skew_ms = 60'000;
+constexpr std::string_view server_state = "VIEW SERVER STATE";
 
 std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
     if (seen.name_matches == false)
@@ -69,13 +70,18 @@ std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& o
     }
 }
 
-// The grant that the version understands: the fine-grained one is a syntax error before 2022.
-std::string remedy_for_permission(const MssqlServer& server, const MssqlOptions& options) {
-    if (server.engine_edition == azure_sql_database)
-        return fmt::format("ALTER SERVER ROLE ##MS_ServerStateReader## ADD MEMBER [{}]", options.username);
-    const char* permission =
-        server.major_version() >= version_2022 ? "VIEW SERVER PERFORMANCE STATE" : "VIEW SERVER STATE";
-    return fmt::format("USE master; GRANT {} TO [{}]", permission, options.username);
+std::string remedy_for_permission(std::string_view permission, const MssqlServer& server, const MssqlOptions& options) {
+    // Who may only execute procedures is given nothing else.
+    if (options.procedures)
+        return "run docs/mssql/install_procedures.sql there as an administrator, and let the login execute the schema "
+               "vitals";
+    return grant_statement(permission, server.major_version(), server.engine_edition.value_or(0), options.username);
+}
+
+std::string remedy_for_group(const core::Failure& failure) {
+    if (failure.error_class == ErrorClass::timeout)
+        return "raise the timeout of the group or of the poll, or leave the group out of metrics_enabled";
+    return "see the number of the error; leave the group out of metrics_enabled where it cannot be mended";
 }
 
 class Checker {
@@ -86,8 +92,8 @@ class Checker {
     core::Result run() {
         try {
             options_ = parse_mssql_options(job_);
-            const auto connection = connect();
-            if (connection) examine(*connection);
+            auto connection = connect();
+            if (connection) examine(std::move(connection));
         } catch (const TdsFailure& error) {
             fail("configuration", error.failure(), "correct the settings of the server");
         }
@@ -176,10 +182,10 @@ class Checker {
         }
     }
 
-    void examine(TdsConnection& connection) {
+    void examine(std::unique_ptr<TdsConnection> connection) {
         std::string encrypted;
         try {
-            encrypted = begin_mssql_session(connection, options_, deadline_);
+            encrypted = begin_mssql_session(*connection, options_, deadline_);
         } catch (const TdsFailure& error) {
             fail(error.failure().error_class == ErrorClass::tls ? "tls" : "login", error.failure(),
                  "see the error log of the server");
@@ -188,22 +194,29 @@ class Checker {
         logged_in_ = true;
         pass("login", fmt::format("logged in as {}, encrypted: {}", options_.username, encrypted));
 
-        const std::vector<MssqlMetric> metrics = select_mssql_metrics(job_.metrics);
-        const MssqlReading reading = read_mssql_groups(connection, groups_for(metrics, false), deadline_);
-        const MssqlSample sample = read_mssql_sample(reading.sets);
-        result_.facts = mssql_facts(sample, reading, encrypted);
-        if (!connection.good()) {
-            fail("metrics", describe_failure(connection.observation(), options_, Moment::batch),
-                 "see the error log of the server");
+        MssqlKept kept;
+        kept.connection = std::move(connection);
+        kept.encrypted = std::move(encrypted);
+        core::Result reading;
+        try {
+            reading = poll_mssql(shared_, kept, job_, options_, deadline_);
+        } catch (const TdsFailure& error) {
+            fail("metrics", error.failure(), "see the error log of the server");
             return;
         }
-        if (!sample.server) {
-            fail("version", {ErrorClass::protocol, 0, "the server does not tell its version"}, "");
+        result_.facts = reading.facts;
+        result_.groups = reading.groups;
+        if (!kept.server) {
+            fail("version", reading.failure.value_or(core::Failure{}), "see the error log of the server");
             return;
         }
-        examine_server(*sample.server);
-        examine_metrics(reading, sample, metrics);
-        examine_clock(sample, reading);
+        examine_server(*kept.server);
+        if (kept.plan) {
+            examine_permissions(reading, *kept.server, *kept.plan);
+            examine_groups(reading, *kept.server, *kept.plan);
+        }
+        examine_metrics(reading, *kept.server);
+        examine_clock(reading);
     }
 
     void examine_server(const MssqlServer& server) {
@@ -214,35 +227,86 @@ class Checker {
         } else {
             fail("version", {ErrorClass::version, 0, detail}, "SQL Server 2012 or newer is needed");
         }
-        if (server.may_view_state) {
+        if (server.permits(server_state)) {
             pass("permission", "may view the state of the server");
         } else {
             fail("permission",
                  {ErrorClass::permission, 0, fmt::format("{} may not view the state of the server", options_.username)},
-                 remedy_for_permission(server, options_));
+                 remedy_for_permission(server_state, server, options_));
         }
     }
 
-    void examine_metrics(const MssqlReading& reading, const MssqlSample& sample,
-                         const std::vector<MssqlMetric>& metrics) {
-        if (!reading.errors.empty()) {
-            core::Failure failure = describe_server_error(reading.errors.front(), options_, Moment::batch);
-            const bool permission = failure.error_class == ErrorClass::permission;
-            fail("metrics", std::move(failure), permission ? remedy_for_permission(*sample.server, options_) : "");
+    // Of each other permission that a group needs, once.
+    void examine_permissions(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+        std::map<std::string, const core::GroupStatus*> denied;  // by permission; nothing: granted
+        for (const core::GroupStatus& status : reading.groups) {
+            const std::string permission = permission_of(plan, status.name);
+            const bool known = status.state == core::GroupState::ok || status.state == core::GroupState::denied;
+            if (permission.empty() || permission == server_state || !known) continue;
+            const core::GroupStatus* refusal = status.state == core::GroupState::denied ? &status : nullptr;
+            const auto [entry, is_new] = denied.emplace(permission, refusal);
+            if (!is_new && refusal != nullptr) entry->second = refusal;
+        }
+        for (const auto& [permission, refusal] : denied) {
+            if (refusal == nullptr) {
+                pass("permission", permission);
+            } else {
+                fail("permission",
+                     {ErrorClass::permission, 0, fmt::format("{} lacks {}", options_.username, permission)},
+                     remedy_for_permission(permission, server, options_));
+            }
+        }
+    }
+
+    void examine_groups(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+        for (const core::GroupStatus& status : reading.groups) {
+            const std::string check = "group " + status.name;
+            const core::Failure failure = status.failure.value_or(core::Failure{});
+            switch (status.state) {
+                case core::GroupState::ok:
+                    pass(check, fmt::format("{} rows in {:.0f} ms", status.rows, status.duration_ms));
+                    break;
+                case core::GroupState::absent:
+                    pass(check, "not in this version or edition");
+                    break;
+                case core::GroupState::yielded:
+                    pass(check, "gave way to other work, is asked again: " + failure.message);
+                    break;
+                case core::GroupState::denied:
+                    fail(check, failure, remedy_for_permission(permission_of(plan, status.name), server, options_));
+                    break;
+                case core::GroupState::failed:
+                    fail(check, failure, remedy_for_group(failure));
+                    break;
+            }
+        }
+    }
+
+    static std::string permission_of(const MssqlPlan& plan, std::string_view name) {
+        for (const PlannedGroup& planned : plan.groups()) {
+            if (planned.plan.group().name == name) return planned.plan.group().permission;
+        }
+        return "";
+    }
+
+    void examine_metrics(const core::Result& reading, const MssqlServer& server) {
+        if (reading.failure) {
+            const bool permission = reading.failure->error_class == ErrorClass::permission;
+            fail("metrics", *reading.failure, permission ? remedy_for_permission(server_state, server, options_) : "");
             return;
         }
-        const MssqlValues values = compute_mssql_values(nullptr, sample, metrics, core::max_gap(job_.interval));
-        const auto known = std::count_if(values.values.begin(), values.values.end(),
+        const auto known = std::count_if(reading.values.begin(), reading.values.end(),
                                          [](const core::Value& value) { return value.value.has_value(); });
         pass("metrics", fmt::format("{} of {} metrics have a value now, rates follow with the second poll", known,
-                                    values.values.size()));
+                                    reading.values.size()));
     }
 
-    void examine_clock(const MssqlSample& sample, const MssqlReading& reading) {
-        const auto skew = mssql_clock_skew_ms(sample, reading);
-        if (!skew) return;
-        const std::string detail = fmt::format("the clock of the server differs by {} ms", *skew);
-        if (std::abs(*skew) <= tolerated_skew_ms) {
+    void examine_clock(const core::Result& reading) {
+        const auto fact = reading.facts.find("clock_skew_ms");
+        if (fact == reading.facts.end()) return;
+        const std::int64_t skew = std::stoll(fact->second);
+        const std::string detail = fmt::format("the clock of the server differs by {} ms", skew);
+        if (std::abs(skew) <= tolerated_skew_ms) {
             pass("clock", detail);
         } else {
             fail("clock", {ErrorClass::server_error, 0, detail}, "synchronise the clocks (NTP)");

@@ -20,6 +20,7 @@ class MssqlConnector : public Connector {
     }
 
     [[nodiscard]] std::string_view name() const noexcept override { return "mssql"; }
+    void define(std::shared_ptr<const core::MetricGroups> groups) override { shared_->plans.define(std::move(groups)); }
     [[nodiscard]] std::unique_ptr<Session> open_session() const override {
         return std::make_unique<MssqlSession>(shared_);
     }

@@ -12,7 +12,7 @@ constexpr int version_2022 = 16;
 constexpr std::int64_t azure_sql_database_edition = 5;
 constexpr std::string_view msdb_select = "SELECT on msdb.dbo.";
 
-std::string quoted(std::string_view name) {
+std::string in_brackets(std::string_view name) {
     std::string text = "[";
     for (const char c : name) {
         text.push_back(c);
@@ -44,7 +44,7 @@ std::string grants_on(std::string_view tables, const std::string& user) {
 
 std::string grant_statement(std::string_view permission, int major_version, std::int64_t engine_edition,
                             std::string_view login) {
-    const std::string user = quoted(login);
+    const std::string user = in_brackets(login);
     const bool azure = engine_edition == azure_sql_database_edition;
     if (permission == "VIEW SERVER STATE") {
         // The finer one is a syntax error before 2022.

@@ -2,14 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
 #include <stdexcept>
 #include <utility>
 
 #include "prober/connectors/mssql/mssql_batch.h"
 #include "prober/connectors/mssql/mssql_errors.h"
-#include "prober/connectors/mssql/mssql_sample.h"
 #include "prober/freetds/kerberos_login.h"
 #include "prober/freetds/tds_failure.h"
 #include "prober/target_gate.h"
@@ -17,34 +14,6 @@
 namespace vitals::prober {
 
 namespace {
-
-bool has_version_error(const std::vector<ServerMessage>& errors) {
-    return std::any_of(errors.begin(), errors.end(), [](const ServerMessage& error) {
-        return class_of_server_error(error.number, Moment::batch) == core::ErrorClass::version;
-    });
-}
-
-void append(MssqlReading& reading, BatchReply reply) {
-    std::move(reply.sets.begin(), reply.sets.end(), std::back_inserter(reading.sets));
-    std::move(reply.errors.begin(), reply.errors.end(), std::back_inserter(reading.errors));
-}
-
-void read_one_by_one(TdsConnection& connection, const std::vector<MssqlGroup>& groups, const Deadline& deadline,
-                     MssqlReading& reading) {
-    for (const MssqlGroup group : groups) {
-        if (!connection.good()) return;
-        append(reading, connection.run(poll_batch({group}), deadline));
-    }
-}
-
-// The groups behind the last one that was answered and the one that failed.
-std::vector<MssqlGroup> unanswered(const std::vector<MssqlGroup>& groups, const std::vector<ResultSet>& sets) {
-    const auto last = std::find_if(groups.rbegin(), groups.rend(),
-                                   [&](MssqlGroup group) { return find_group(sets, group) != nullptr; });
-    auto rest = last.base();
-    if (rest != groups.end()) ++rest;
-    return {rest, groups.end()};
-}
 
 TdsLogin make_tds_login(MssqlShared& shared, const MssqlOptions& options, const MssqlLocation& location) {
     TdsLogin login;
@@ -121,23 +90,6 @@ std::string begin_mssql_session(TdsConnection& connection, const MssqlOptions& o
     if (required && (encrypted == "false" || !connection.proves_encryption()))
         throw TdsFailure(core::ErrorClass::tls, "the connection is not encrypted although encrypt is require");
     return encrypted;
-}
-
-MssqlReading read_mssql_groups(TdsConnection& connection, const std::vector<MssqlGroup>& groups,
-                               const Deadline& deadline) {
-    MssqlReading reading;
-    reading.asked = std::chrono::system_clock::now();
-    append(reading, connection.run(poll_batch(groups), deadline));
-    reading.answered = std::chrono::system_clock::now();
-    if (!connection.good() || !has_version_error(reading.errors)) return reading;
-
-    // A batch that does not compile answers nothing at all; one that meets a missing view stops there.
-    if (reading.sets.empty()) {
-        read_one_by_one(connection, groups, deadline, reading);
-        return reading;
-    }
-    read_one_by_one(connection, unanswered(groups, reading.sets), deadline, reading);
-    return reading;
 }
 
 }  // namespace vitals::prober

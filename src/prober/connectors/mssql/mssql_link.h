@@ -1,8 +1,6 @@
-// From checked options to a logged-in connection, and from groups to result sets: the two conversations with a server
-// that polls and checks share.
+// From checked options to a logged-in connection, which polls and checks share.
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -10,8 +8,8 @@
 
 #include "core/secret.h"
 #include "prober/connectors/mssql/mssql_browser.h"
-#include "prober/connectors/mssql/mssql_metric.h"
 #include "prober/connectors/mssql/mssql_options.h"
+#include "prober/connectors/mssql/mssql_plan.h"
 #include "prober/deadline.h"
 #include "prober/freetds/left_behind.h"
 #include "prober/freetds/name_resolver.h"
@@ -30,6 +28,7 @@ struct MssqlShared {
 
     NameResolver resolver;
     TrustCache trust;
+    MssqlPlans plans;
     MssqlBrowser browser;
     LeftBehind kerberos_threads{max_kerberos_logins};
     std::string keytab;  // for Kerberos logins without a password; empty: there is none
@@ -58,18 +57,5 @@ std::unique_ptr<TdsConnection> open_mssql_connection(MssqlShared& shared, const 
 // "unknown". Throws TdsFailure, of class tls when the server itself says that a connection that must be encrypted is
 // not.
 std::string begin_mssql_session(TdsConnection& connection, const MssqlOptions& options, const Deadline& deadline);
-
-// What the groups of one poll brought.
-struct MssqlReading {
-    std::vector<ResultSet> sets;
-    std::vector<ServerMessage> errors;
-    std::chrono::system_clock::time_point asked;  // our clock before and after the first exchange
-    std::chrono::system_clock::time_point answered;
-};
-
-// Reads the groups in one batch. A statement that the version does not know ends a batch early: the others are then
-// asked again without it. The connection may be broken afterwards (good()).
-MssqlReading read_mssql_groups(TdsConnection& connection, const std::vector<MssqlGroup>& groups,
-                               const Deadline& deadline);
 
 }  // namespace vitals::prober

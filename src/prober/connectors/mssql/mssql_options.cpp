@@ -152,6 +152,9 @@ void apply_option(MssqlOptions& options, std::string_view name, const std::strin
         check_text("option server_spn", value, max_configuration_text);
         if (value.empty()) refuse("option server_spn is empty");
         options.server_spn = value;
+    } else if (name == "mode") {
+        if (value != "batches" && value != "procedures") refuse("option mode must be batches or procedures");
+        options.procedures = value == "procedures";
     } else if (name == "packet_size") {
         options.packet_size = parse_packet_size(value);
     } else {

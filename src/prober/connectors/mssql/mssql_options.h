@@ -30,6 +30,7 @@ struct MssqlOptions {
     std::string app_name;             // "app_name", default pg_vitals
     bool read_only = false;           // "application_intent": ReadWrite (default), ReadOnly
     std::string server_spn;           // "server_spn", for Kerberos; by default of the host and the port
+    bool procedures = false;          // "mode": batches (default), procedures
     int packet_size = 0;              // "packet_size", 512 … 32767 bytes; 0: as the server likes
 };
 

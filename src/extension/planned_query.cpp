@@ -1,0 +1,147 @@
+// Statements with plans that are kept, and vitals.query_row, which runs them: a statement that is put together for a
+// tenant's schema, with a plan that is kept for the next call. The functions that read a tenant's tables know their
+// names only when they are called, and EXECUTE plans anew each time, which costs more than the reading. The server
+// replans what changed, and frees what this cache lets go.
+#include "extension/planned_query.h"
+
+#include "pg/pg.h"
+
+extern "C" {
+#include "common/hashfn.h"
+#include "utils/builtins.h"
+}
+
+namespace vitals::ext {
+
+namespace {
+
+// A process that serves many tenants in turn keeps the plans of those it served last.
+constexpr int max_plans = 64;
+
+struct KeptPlan {
+    SPIPlanPtr plan;
+    char* statement;
+    std::uint32_t hash;
+    // What a role may look up by name is settled when its statement is analysed, so none uses another one's plan.
+    Oid role;
+    int count;
+    Oid types[max_planned_arguments];
+    std::uint64_t last_used;
+};
+
+struct PlanCache {
+    KeptPlan plans[max_plans];
+    std::uint64_t uses;
+    // Calls in progress. A tenant's view may call back, and must not have the plan freed that is reading it.
+    int running;
+};
+
+PlanCache cache{};
+
+bool is_of(const KeptPlan& kept, const PlannedQuery& query, std::uint32_t hash) {
+    return kept.plan != nullptr && kept.hash == hash && kept.role == GetUserId() && kept.count == query.count &&
+           memcmp(kept.types, query.types, sizeof(Oid) * query.count) == 0 &&
+           strcmp(kept.statement, query.statement) == 0;
+}
+
+SPIPlanPtr prepare(PlannedQuery& query) {
+    SPIPlanPtr plan = SPI_prepare(query.statement, query.count, query.types);
+    if (plan == nullptr) elog(ERROR, "statement cannot be prepared: %s", SPI_result_code_string(SPI_result));
+    return plan;
+}
+
+// The place of what was used longest ago, or an empty one.
+KeptPlan& make_room() {
+    KeptPlan* oldest = &cache.plans[0];
+    for (KeptPlan& kept : cache.plans) {
+        if (kept.last_used < oldest->last_used) oldest = &kept;
+    }
+    if (oldest->plan != nullptr) {
+        SPI_freeplan(oldest->plan);
+        pfree(oldest->statement);
+    }
+    *oldest = KeptPlan{};
+    return *oldest;
+}
+
+SPIPlanPtr keep(SPIPlanPtr plan, const PlannedQuery& query, std::uint32_t hash) {
+    KeptPlan& kept = make_room();
+    char* statement = MemoryContextStrdup(TopMemoryContext, query.statement);
+    SPI_keepplan(plan);
+    kept = KeptPlan{.plan = plan,
+                    .statement = statement,
+                    .hash = hash,
+                    .role = GetUserId(),
+                    .count = query.count,
+                    .types = {},
+                    .last_used = ++cache.uses};
+    memcpy(kept.types, query.types, sizeof(Oid) * query.count);
+    return plan;
+}
+
+SPIPlanPtr plan_for(PlannedQuery& query) {
+    const std::uint32_t hash = string_hash(query.statement, strlen(query.statement) + 1);
+    for (KeptPlan& kept : cache.plans) {
+        if (!is_of(kept, query, hash)) continue;
+        kept.last_used = ++cache.uses;
+        return kept.plan;
+    }
+    SPIPlanPtr plan = prepare(query);
+    return cache.running == 0 ? keep(plan, query, hash) : plan;
+}
+
+PlannedQuery query_of(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("statement must not be null")));
+    if (get_fn_expr_variadic(fcinfo->flinfo))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("arguments cannot be given as an array")));
+    PlannedQuery query{};
+    query.count = PG_NARGS() - 1;
+    if (query.count > max_planned_arguments)
+        ereport(ERROR, (errcode(ERRCODE_TOO_MANY_ARGUMENTS), errmsg("too many arguments")));
+    for (int i = 0; i < query.count; ++i) {
+        query.types[i] = get_fn_expr_argtype(fcinfo->flinfo, i + 1);
+        if (!OidIsValid(query.types[i]) || query.types[i] == UNKNOWNOID)
+            ereport(ERROR, (errcode(ERRCODE_INDETERMINATE_DATATYPE), errmsg("argument has no type"),
+                            errhint("Cast it to the type that it is to have.")));
+        query.nulls[i] = PG_ARGISNULL(i + 1) ? 'n' : ' ';
+        query.values[i] = PG_ARGISNULL(i + 1) ? 0 : PG_GETARG_DATUM(i + 1);
+    }
+    query.statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    return query;
+}
+
+}  // namespace
+
+void run_planned(PlannedQuery& query, long most_rows) {
+    SPIPlanPtr plan = plan_for(query);
+    volatile int outcome = 0;
+    ++cache.running;
+    PG_TRY();
+    { outcome = SPI_execute_plan(plan, query.values, query.nulls, true, most_rows); }
+    PG_FINALLY();
+    { --cache.running; }
+    PG_END_TRY();
+    if (outcome < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(outcome));
+}
+
+}  // namespace vitals::ext
+
+extern "C" {
+
+using namespace vitals::ext;
+
+PGDLLEXPORT Datum vitals_query_row(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_query_row);
+
+Datum vitals_query_row(PG_FUNCTION_ARGS) {
+    PlannedQuery query = query_of(fcinfo);
+    SPI_connect();
+    run_planned(query, 1);
+    const bool found = SPI_tuptable != nullptr && SPI_processed > 0;
+    HeapTupleHeader row = found ? SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc) : nullptr;
+    SPI_finish();
+    if (row == nullptr) PG_RETURN_NULL();
+    PG_RETURN_HEAPTUPLEHEADER(row);
+}
+}

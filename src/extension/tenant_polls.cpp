@@ -1,0 +1,234 @@
+// The polls and probes of a tenant's targets: from their place in the schedule to what is recorded of them. The rest of
+// the class is in tenant_runtime.cpp.
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <utility>
+
+#include "core/time_text.h"
+#include "extension/settings.h"
+#include "extension/tenant_runtime.h"
+#include "extension/worker_process.h"
+#include "pg/log.h"
+
+namespace vitals::ext {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto lost_poll_delay = 500ms;
+// A target whose poll got lost twice in a row is likely the one that brings the prober down.
+constexpr int most_lost_in_a_row = 2;
+// A probe is less than a poll. A connection attempt that got lost is repeated by the kernel after a second.
+constexpr auto least_probe_deadline = 2s;
+
+double milliseconds_of(Clock::duration span) {
+    return std::chrono::duration<double, std::milli>(span).count();
+}
+
+std::chrono::milliseconds deadline_of(core::JobKind kind) {
+    const auto whole = setting_collection_timeout();
+    return kind == core::JobKind::probe
+               ? std::min(std::max<std::chrono::milliseconds>(whole / 2, least_probe_deadline), whole)
+               : whole;
+}
+
+// A connector that asks nobody, or does not say, costs nothing.
+std::optional<core::PollRecord::Cost> cost_of(const core::Result& result) {
+    if (result.round_trips == 0) return std::nullopt;
+    core::PollRecord::Cost cost{.login_ms = result.login_ms,
+                                .query_ms = result.query_ms,
+                                .bytes = result.bytes,
+                                .rows = 0,
+                                .round_trips = result.round_trips};
+    for (const auto& group : result.groups)
+        cost.rows += group.rows;
+    return cost;
+}
+
+core::Schedule::Ending ending_of(const core::TargetHealth& health, const std::optional<core::Failure>& failure,
+                                 core::Outcome outcome) {
+    if (outcome != core::Outcome::failed) return core::Schedule::Ending::good;
+    const bool down =
+        health.status == core::TargetStatus::offline && failure && core::is_out_of_reach(failure->error_class);
+    return down ? core::Schedule::Ending::down : core::Schedule::Ending::failed;
+}
+
+}  // namespace
+
+std::string describe(const core::Failure& failure) {
+    std::string text = std::string(core::to_text(failure.error_class)) + ": " + failure.message;
+    if (failure.number != 0) text += " (" + std::to_string(failure.number) + ")";
+    return text;
+}
+
+bool TenantRuntime::dispatch(Time now) {
+    if (!prober_.available(now)) return false;
+    const auto due = schedule_.take_due(now, context_.places);
+    if (due) start(*due, now);
+    return due.has_value();
+}
+
+void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
+    TargetRuntime& runtime = targets_.at(due.key);
+    JobInFlight job{.due = due,
+                    .place = core::HeldPlace(context_.places, due.lane),
+                    .started = now,
+                    .started_at = std::chrono::system_clock::now()};
+    if (!due.probe) {
+        job.requests = std::exchange(runtime.requests, {});
+        context_.lags.add(now - due.due, now);
+    }
+    const auto kind = due.probe ? core::JobKind::probe : core::JobKind::poll;
+    const auto id = ++context_.last_job;
+    FinishedJob at_once{.id = id, .end = FinishedJob::End::answered, .result = {}};
+    if (runtime.target.connector == own_connector) {
+        if (!runtime.own) runtime.own = std::make_unique<OwnMetrics>();
+        at_once.result = runtime.own->poll(context_.figures, context_.probers, now);
+        finish_job(std::move(job), std::move(at_once), now);
+        return;
+    }
+    try {
+        auto made = make_job(tenant_, runtime.target, kind, id, deadline_of(kind), context_.keys);
+        // Whoever asks for a poll wants to see everything.
+        if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
+            made.groups = runtime.wanted->due_groups(runtime.cycle);
+        if (prober_.submit(made, now)) {
+            jobs_.emplace(id, std::move(job));
+            return;
+        }
+        at_once.end = FinishedJob::End::lost;
+        at_once.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
+    } catch (const std::exception& error) {
+        at_once.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
+    }
+    finish_job(std::move(job), std::move(at_once), now);
+}
+
+void TenantRuntime::finish(FinishedJob&& job, Time now) {
+    if (const auto check = checks_.find(job.id); check != checks_.end()) {
+        finish_check(check->second, job);
+        checks_.erase(check);
+        return;
+    }
+    const auto found = jobs_.find(job.id);
+    if (found == jobs_.end()) return;
+    JobInFlight in_flight = std::move(found->second);
+    jobs_.erase(found);
+    finish_job(std::move(in_flight), std::move(job), now);
+}
+
+void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time now) {
+    const auto found = targets_.find(job.due.key);
+    if (found == targets_.end()) return;
+    TargetRuntime& runtime = found->second;
+    if (finished.end == FinishedJob::End::lost && repeats_lost(runtime, job, now)) return;
+    runtime.lost_in_a_row = 0;
+    const auto key = job.due.key;
+    if (job.due.probe) {
+        finish_probe(runtime, job, finished.result, now);
+    } else {
+        finish_poll(runtime, std::move(job), std::move(finished.result), now);
+    }
+    after_poll(key, now);
+}
+
+bool TenantRuntime::repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now) {
+    ++context_.figures.polls_lost;
+    if (end_requested()) {
+        // Its prober ended first; there is no time for another try.
+        if (!job.due.probe) ++lost_at_end_;
+        for (const auto& request : std::exchange(job.requests, {}))
+            answer_request(request, false, collector_ends);
+        return true;
+    }
+    if (++runtime.lost_in_a_row >= most_lost_in_a_row || runtime.gone) return false;
+    std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
+    schedule_.again(job.due.key, lost_poll_delay, now);
+    return true;
+}
+
+void TenantRuntime::finish_probe(TargetRuntime& runtime, const JobInFlight& job, core::Result& result, Time now) {
+    const bool answered = result.outcome != core::Outcome::failed;
+    ++context_.figures.probes;
+    if (!answered) {
+        ++runtime.health.consecutive_failures;
+        runtime.failure = std::move(result.failure);
+    }
+    schedule_.probed(job.due.key, answered, now);
+}
+
+void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now) {
+    const auto before = runtime.health;
+    runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
+    runtime.failure = std::move(result.failure);
+    const Time next_due = schedule_.done(job.due.key, ending_of(runtime.health, runtime.failure, result.outcome), now);
+    ++context_.figures.polls;
+    if (result.outcome == core::Outcome::failed) ++context_.figures.polls_failed;
+    if (runtime.failure) ++context_.figures.failures.at(static_cast<std::size_t>(runtime.failure->error_class));
+
+    core::PollRecord record = make_record(runtime, next_due, now);
+    record.old_status = before.status;
+    record.started_at = core::utc_text(job.started_at);
+    record.collected = result.outcome != core::Outcome::failed;
+    record.lag_ms = milliseconds_of(job.started - job.due.due);
+    record.duration_ms = milliseconds_of(now - job.started);
+    record.interval_ms = result.interval_ms;
+    record.values = std::move(result.values);
+    record.facts = std::move(result.facts);
+    runtime.wanted->keep_wanted(record.values);
+    if (record.collected) {
+        ++runtime.cycle;
+        record.cost = cost_of(result);
+    } else {
+        runtime.cycle = 0;
+    }
+    if (runtime.groups.update(result.groups, record.collected_at, now)) record.groups = runtime.groups.outcomes();
+    if (before.status != runtime.health.status) log_change(runtime, before.status, record);
+    samples_.add(std::move(record), std::move(job.requests), now);
+}
+
+core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time next_due, Time now) const {
+    const auto collected_at = std::chrono::system_clock::now();
+    core::PollRecord record;
+    record.server_id = runtime.target.server_id;
+    record.collected_at = core::utc_text(collected_at);
+    record.next_due_at =
+        core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
+    record.old_status = runtime.health.status;
+    record.status = runtime.health.status;
+    record.consecutive_failures = runtime.health.consecutive_failures;
+    record.failure = runtime.failure;
+    return record;
+}
+
+// History has no gaps: also a cycle without network work leaves a row.
+void TenantRuntime::record_passed_cycles(Time now) {
+    for (const auto key : schedule_.take_passed(now)) {
+        const TargetRuntime& runtime = targets_.at(key);
+        ++context_.figures.cycles_passed;
+        samples_.add(make_record(runtime, schedule_.next_cycle(key), now), {}, now);
+    }
+}
+
+void TenantRuntime::after_poll(core::Schedule::Key key, Time now) {
+    const TargetRuntime& runtime = targets_.at(key);
+    if (runtime.gone) {
+        targets_.erase(key);
+    } else if (!runtime.requests.empty()) {
+        schedule_.hurry(key, now, core::Lane::proven);
+    } else if (!runtime.target.enabled) {
+        remove_target(key);
+    }
+}
+
+void TenantRuntime::log_change(const TargetRuntime& runtime, core::TargetStatus before,
+                               const core::PollRecord& record) const {
+    const std::string message = "server \"" + runtime.target.name + "\" of tenant \"" + tenant_.name + "\" is " +
+                                std::string(core::to_text(record.status)) + ", was " +
+                                std::string(core::to_text(before));
+    pg::write_log(pg::LogLevel::log, message, record.failure ? describe(*record.failure) : "");
+}
+
+}  // namespace vitals::ext

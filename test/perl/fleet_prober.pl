@@ -1,0 +1,79 @@
+#!/usr/bin/perl
+# Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
+# what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
+# "switch" beside this program says, "up" or not. What was asked is in the file "jobs" there, a JSON object a line.
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use IO::Handle;
+use JSON::PP;
+use Time::HiRes qw(time);
+
+# The postmaster tells all of the collector's process group to end: ours finishes what is in flight.
+$SIG{TERM} = 'IGNORE';
+
+my $directory = dirname($0);
+open(my $socket, '+<&=', 3) or exit 4;
+binmode $socket;
+sub contents { my ($name) = @_; open(my $file, '<', "$directory/$name") or return ''; my $text = <$file>; return $text // ''; }
+open(my $jobs, '>>', "$directory/jobs") or exit 4;
+$jobs->autoflush(1);
+
+my %groups;       # by name: as defined
+my @waiting;      # [when, line]
+my $json = JSON::PP->new->canonical;
+
+sub say_line { my ($line) = @_; syswrite($socket, $json->encode($line) . "\n"); return; }
+
+sub answer
+{
+    my ($job) = @_;
+    my ($deed, $ms) = ($job->{host} // '') =~ /^(\w+)(?:-(\d+))?/;
+    $deed //= 'good';
+    $deed = contents('switch') =~ /up/ ? 'good' : 'refused' if $deed eq 'switch';
+    my $failed = sub {
+        my ($class) = @_;
+        return { job => $job->{job}, outcome => 'failed', duration_ms => 1, error => { class => $class, number => 0, message => "it is $class" } };
+    };
+    return ($job->{deadline_ms} / 1000, $failed->('timeout')) if $deed eq 'hole';
+    return (0, $failed->('refused')) if $deed eq 'refused';
+    my %answer = (job => $job->{job}, outcome => 'ok', duration_ms => 1);
+    if ($job->{kind} eq 'poll')
+    {
+        my @due = $job->{groups} ? @{ $job->{groups} } : sort keys %groups;
+        $answer{values} = [ [ 'cpu_percent', 50 ], [ 'memory_percent', 40 ], [ 'connection_count', 7 ], [ 'page_life_expectancy', 99 ],
+            map { [ $_->{name}, 1 ] } map { @{ $groups{$_}{metrics} } } grep { $groups{$_} && !$groups{$_}{builtin} } @due ];
+        $answer{groups} = [ map { $_ eq 'denied' ? [ $_, 'denied', 0, 0, 'permission', 229, 'no permission' ] : [ $_, 'ok', 1.5, 3 ] } @due ];
+        %answer = (%answer, login_ms => 0, query_ms => 12.5, bytes => 4096, round_trips => 1);
+    }
+    return (($ms // 0) / 1000, \%answer);
+}
+
+my ($version) = contents('version') =~ /(\S+)/;
+say_line({ hello => 'vitals_prober', version => $version, sandbox_missing => [] });
+my $buffer = '';
+while (1)
+{
+    my $ready = '';
+    vec($ready, 3, 1) = 1;
+    @waiting = sort { $a->[0] <=> $b->[0] } @waiting;
+    my $wait = @waiting ? $waiting[0][0] - time : undef;
+    my $count = select($ready, undef, undef, defined $wait && $wait < 0 ? 0 : $wait);
+    if ($count > 0) { sysread($socket, $buffer, 65536, length $buffer) or exit 0; }
+    while ($buffer =~ s/^([^\n]*)\n//)
+    {
+        my $line = decode_json($1);
+        if (exists $line->{define})
+        {
+            %groups = () if $line->{reset};
+            $groups{ $line->{group}{name} } = $line->{group} if $line->{group};
+            print {$jobs} $json->encode({ define => $line->{define}, group => $line->{group}{name}, builtin => $line->{group}{builtin} ? 1 : 0 }) . "\n";
+        }
+        next unless exists $line->{job};
+        print {$jobs} $json->encode({ kind => $line->{kind}, host => $line->{host}, at => time, defined $line->{groups} ? (groups => $line->{groups}) : () }) . "\n";
+        my ($after, $answer) = answer($line);
+        push @waiting, [ time + $after, $answer ];
+    }
+    say_line((shift @waiting)->[1]) while @waiting && $waiting[0][0] <= time;
+}

@@ -1,0 +1,148 @@
+# A fleet on schedule, whatever part of it is broken: servers that are down are probed and leave their rows, black holes and
+# large tenants delay nobody, and a collector that is told to end stores what is in flight. The prober is
+# fleet_prober.pl.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use JSON::PP;
+use PgVitals;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time);
+
+my $sample_limit = 10;
+
+my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
+my $node = new_cluster('schedule', install_path => $tree,
+    conf => "vitals.collection_timeout = '1s'\nvitals.concurrency = 12\nvitals.offline_after = 2");
+ready_database($node, 'app');
+
+sub sql { return $node->safe_psql('app', $_[0]); }
+sub worker { return sql("SELECT $_[0] FROM vitals.worker_status"); }
+
+sub beside
+{
+    my ($name) = @_;
+    my ($path) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
+    die "no prober below $tree" unless $path;
+    return "$path/$name";
+}
+
+sub jobs
+{
+    my ($host, $kind) = @_;
+    return grep { ($_->{host} // '') eq $host && $_->{kind} eq $kind } map { decode_json($_) } split /\n/, slurp_file(beside('jobs'));
+}
+
+# Servers of a tenant that are all switched on in one transaction.
+sub add_fleet
+{
+    my ($tenant, $prefix, $count, $host) = @_;
+    sql(qq{SET vitals.tenant = '$tenant';
+        SELECT count(vitals.add_server('$prefix' || n, host => '$host')) FROM generate_series(1, $count) AS n;
+        UPDATE tenant_$tenant.collection_config SET enabled = true, interval_seconds = 30
+            WHERE server_id IN (SELECT id FROM tenant_$tenant.servers WHERE name LIKE '$prefix%');
+        SELECT vitals.notify_collector()});
+    return;
+}
+
+sql("SELECT vitals.create_tenant('$_')") foreach qw(acme large small);
+
+# -- a server that is down
+add_polled_server($node, 'app', 'acme', 'down', host => "'switch'");
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_config_put('down', interval_seconds => 30)");
+within($sample_limit, 'a server that was never reached is offline with its first failure',
+    sub { status_of($node, 'app', 'acme', 'down') eq 'offline|refused' });
+is(scalar(jobs('switch', 'poll')), 1, 'it was polled once');
+
+# -- black holes, at the same time
+add_fleet('acme', 'hole', 90, 'hole');
+add_fleet('acme', 'good', 10, 'good');
+within(60, 'each was polled once', sub {
+    sql("SELECT count(*) FROM tenant_acme.collection_state WHERE status IN ('offline', 'online')") eq '101' });
+within($sample_limit, 'those that are down are shown', sub { worker('down') eq '91' });
+
+# -- it is probed, and each of its cycles leaves a row
+within(15, 'it was probed', sub { scalar(jobs('switch', 'probe')) > 0 });
+cmp_ok((jobs('switch', 'probe'))[0]{at} - (jobs('switch', 'poll'))[0]{at}, '>', 9.5, 'after ten seconds');
+is(scalar(jobs('switch', 'poll')), 1, 'and not polled again');
+within(46, 'the cycle that passed left a row', sub { snapshots_of($node, 'app', 'acme', 'down') >= 2 });
+is(scalar(jobs('switch', 'poll')), 1, 'without a connection');
+is(sql("SELECT DISTINCT n.status, n.set_key IS NULL, n.vals IS NULL FROM tenant_acme.server_snapshots AS n
+        JOIN tenant_acme.servers AS s ON s.id = n.server_id WHERE s.name = 'down'"), 'offline|t|t', 'with its status and no values');
+is(sql("SELECT count(*) FROM tenant_acme.server_snapshots AS n JOIN tenant_acme.servers AS s ON s.id = n.server_id
+        WHERE s.name = 'down' AND n.duration_ms IS NULL"), snapshots_of($node, 'app', 'acme', 'down') - 1, 'nor a duration, but for the first');
+is(sql("SELECT count(*) FROM tenant_acme.server_events AS e JOIN tenant_acme.servers AS s ON s.id = e.server_id
+        WHERE s.name = 'down'"), '1', 'there was one change of its status');
+cmp_ok(worker('cycles_passed'), '>', 0, 'cycles that passed are counted');
+
+# -- what is there keeps its schedule
+my $polled_before = sql("SELECT count(*) FROM tenant_acme.server_snapshots WHERE status = 'online'");
+within(40, 'the living are polled again', sub {
+    sql("SELECT count(*) FROM tenant_acme.server_snapshots WHERE status = 'online'") >= $polled_before + 10 });
+cmp_ok(sql("SELECT max(st.lag_ms) FROM tenant_acme.collection_state AS st WHERE st.status = 'online'"), '<', 1000,
+    'ninety black holes delay none of the living by a second');
+is(sql("SELECT max(n) - min(n) <= 1 FROM (SELECT count(*) AS n FROM tenant_acme.server_snapshots AS p
+        JOIN tenant_acme.servers AS s ON s.id = p.server_id WHERE s.name LIKE 'good%' GROUP BY s.id) AS c"), 't', 'and none missed a cycle');
+like(sql("SELECT error_class, polls >= 90 FROM vitals.worker_failures WHERE error_class = 'timeout'"), qr/^timeout\|t$/,
+    'failures are counted by class');
+
+# -- it is back
+append_to_file(beside('switch'), 'up');
+within(60, 'a probe that is answered leads to a poll at once', sub { status_of($node, 'app', 'acme', 'down') eq 'online|' });
+cmp_ok((jobs('switch', 'poll'))[-1]{at} - (jobs('switch', 'probe'))[-1]{at}, '<', 1, 'within a second');
+is(sql("SELECT string_agg(e.old_status || '>' || e.new_status, ' ' ORDER BY e.event_key) FROM tenant_acme.server_events AS e
+        JOIN tenant_acme.servers AS s ON s.id = e.server_id WHERE s.name = 'down'"), 'unknown>offline offline>online', 'and is an event');
+is(count_in_log($node, qr/server "down" of tenant "acme" is/), 2, 'one line in the log for each change');
+
+# -- a user who asks for a server that is down gets a poll
+my $polls = scalar(jobs('hole', 'poll'));
+is(sql("SET vitals.tenant = 'acme'; SELECT c.status, c.error_class FROM vitals.collect_now('hole1') AS c"), 'offline|timeout',
+    'somebody who waits for a poll of a server that is down gets one');
+is(scalar(jobs('hole', 'poll')), $polls + 1, 'and no probe instead');
+sql("UPDATE tenant_acme.collection_config SET enabled = false; SELECT vitals.notify_collector()");
+within(5, 'nothing of this tenant is left', sub { worker('targets, down') eq '0|0' });
+
+# -- a large tenant and a small one
+add_fleet('large', 'slow', 120, 'slow-900');
+within($sample_limit, 'more is due than there are places for', sub { worker('due') > 50 && worker('overdue') > 50 });
+is(worker('in_flight <= 12'), 't', 'no more are in flight than there are places');
+add_fleet('small', 'few', 3, 'good');
+within(3, 'the few servers of another tenant find a place', sub {
+    sql("SELECT count(*) FROM tenant_small.collection_state WHERE status = 'online'") eq '3' });
+cmp_ok(worker('due'), '>', 30, 'while the large one still waits');
+sql("UPDATE tenant_large.collection_config SET enabled = false; SELECT vitals.notify_collector()");
+within(5, 'the large tenant is off', sub { worker('targets') eq '3' });
+
+# -- the end: what is in flight is stored
+within($sample_limit, 'nothing is in flight', sub { worker('in_flight') eq '0' });
+add_polled_server($node, 'app', 'small', 'late', host => "'slow-700'");
+within($sample_limit, 'a poll is in flight', sub { scalar(jobs('slow-700', 'poll')) == 1 });
+takes_less_than(3, 'pg_ctl stop waits for the poll', sub { $node->stop('fast') });
+$node->start;
+within($sample_limit, 'the server is up', sub { collector_serves($node, 'app') });
+is(sql("SELECT count(*) > 0 FROM tenant_small.server_snapshots AS n JOIN tenant_small.servers AS s ON s.id = n.server_id
+        WHERE s.name = 'late' AND n.status = 'online'"), 't', 'and it was stored');
+
+# -- the end: what takes longer than the grace time is given up
+$node->append_conf('postgresql.conf', "vitals.shutdown_grace = '200ms'\nvitals.collection_timeout = '20s'");
+$node->reload;
+add_polled_server($node, 'app', 'small', 'later', host => "'slow-15000'");
+within($sample_limit, 'a long poll is in flight', sub { scalar(jobs('slow-15000', 'poll')) == 1 });
+my $offset = -s $node->logfile;
+takes_less_than(2, 'pg_ctl stop does not wait for it', sub { $node->stop('fast') });
+is(count_in_log($node, qr/the collector ends and loses 1 samples/, $offset), 1, 'what is lost is counted in the log');
+$node->start;
+within($sample_limit, 'the server is up again', sub { collector_serves($node, 'app') });
+
+# -- a second request to end does not wait
+within($sample_limit, 'the long poll is in flight again', sub { scalar(jobs('slow-15000', 'poll')) == 2 });
+$node->append_conf('postgresql.conf', "vitals.shutdown_grace = '30s'");
+$node->reload;
+takes_less_than(4, 'DROP DATABASE does not wait for polls', sub { $node->safe_psql('postgres', 'DROP DATABASE app') });
+
+$node->stop;
+done_testing();
