@@ -30,6 +30,10 @@ sub new
         open(STDERR, '>', $self->{errors}) or die;
         exec @command or die "$command[0]: $!";
     }
+    # A prober that is gone must be an error here and not a pipe that nobody reads.
+    close $their_input;
+    close $their_output;
+    local $SIG{PIPE} = 'IGNORE';
     $self->{to}->autoflush(1);
     $self->define;
     $self->make_jobs;
