@@ -41,6 +41,8 @@ sub show_lags
     my ($fleet, $from, $which, $of) = @_;
     my @lags = split /\|/, $fleet->sql("SELECT count(*), percentile_disc(0.5) WITHIN GROUP (ORDER BY lag_ms), percentile_disc(0.99) WITHIN GROUP (ORDER BY lag_ms),
         max(lag_ms) FROM bench.lags WHERE started_at >= '$from' AND $which");
+    # Of nothing there is no lag, and no target that it meets.
+    return compare_figure("polls of $of that were stored", 0, '%d', '>=', 1) if $lags[0] == 0;
     figure("schedule lag of $of, p50 / max ($lags[0] polls)", sprintf('%.1f / %.1f ms', @lags[1, 3]));
     compare_figure('schedule lag, p99', $lags[2], '%.1f ms', '<', 1000);
     return;
@@ -63,6 +65,7 @@ sub show_cycles
         SQL
     figure('rows stored, of so many expected', "$found[0] of $expected");
     compare_figure('cycles missed', $found[1], '%d', '<=', 0);
+    return figure('the collector says', $fleet->sql('SELECT last_error FROM vitals.worker_status')) if $found[0] == 0;
     figure('distance of two rows of a server minus the interval, p99', sprintf('%.2f s', $found[2]));
     return;
 }
@@ -83,7 +86,7 @@ sub measure_fleet
     my ($count, $target) = @_;
     my $fleet = Fleet->new(name => "fleet$count", servers => $count, interval => $interval, latency_ms => $latency_ms, concurrency => $concurrency);
     my $started = time;
-    my $first = $fleet->start;
+    my $first = $fleet->start(300);
     settle($fleet, $started);
     my $logins = $fleet->traffic->{logins};
     my ($used, $from) = watch($fleet);

@@ -42,12 +42,16 @@ sub add_servers
     my @ports = @{ $self->{simulated}{ports} }[ 0 .. $self->{servers} - 1 ];
     my $ports = join(',', @ports);
     my $ca = $self->{simulated}->ca;
+    my $metrics = "'$self->{metrics}'";
+    # Groups that are left out, to tell what they cost.
+    $metrics = "(SELECT array_agg(name) FROM vitals.metric_group_definitions() WHERE connector = 'mssql' AND name <> ALL ('{$ENV{BENCH_WITHOUT}}'))"
+      if ($ENV{BENCH_WITHOUT} // '') =~ /^[a-z_,]+$/;
     # The least interval is for the sake of the servers that are polled, and these are simulated.
     $self->{node}->safe_psql('postgres', <<~"SQL");
         CREATE EXTENSION pg_vitals;
         SELECT vitals.create_tenant('acme');
         SELECT vitals.add_server('sql' || nr, host => 'localhost', port => port, username => 'vitals', password => 'vitals',
-            metrics => '$self->{metrics}', options => '{"ca_file": "$ca"}')
+            metrics => $metrics, options => '{"ca_file": "$ca"}')
         FROM unnest('{$ports}'::integer[]) WITH ORDINALITY AS p (port, nr);
         ALTER TABLE tenant_acme.collection_config DROP CONSTRAINT collection_config_interval_seconds_check;
         UPDATE tenant_acme.collection_config SET interval_seconds = $self->{interval};
@@ -137,7 +141,8 @@ sub definitions
 {
     my ($self) = @_;
     my $json = $self->sql('SELECT json_agg(definition::json) FROM vitals.metric_group_definitions() WHERE connector = \'mssql\'');
-    return decode_json($json);
+    my %without = map { $_ => 1 } split /,/, $ENV{BENCH_WITHOUT} // '';
+    return [ grep { !$without{ $_->{name} } } @{ decode_json($json) } ];
 }
 
 sub stop

@@ -26,12 +26,14 @@ sub new
 sub answer
 {
     my ($self) = @_;
-    until ($self->{output} =~ s/^(.*)\n//)
+    until ($self->{output} =~ /\n/)
     {
         die "peer: $self->{error}" unless $self->{process}->pumpable;
         $self->{process}->pump;
     }
-    return decode_json($1);
+    my ($line, $rest) = split /\n/, $self->{output}, 2;
+    $self->{output} = $rest;
+    return decode_json($line);
 }
 
 # All rounds. Returns polls, values (per poll), cpu_ms (per poll, of the script), seconds.
