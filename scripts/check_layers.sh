@@ -47,7 +47,7 @@ versions() {
 may_include src/core core
 may_include src/prober prober core
 may_include test/unit core
-may_include test/prober prober core .
+may_include test/prober prober core support .
 may_include test/tds_server tds_server
 may_include test/fuzz core prober .
 tap_check 'src/pg knows the server only' of_ours src/pg 'core|extension|prober'

@@ -90,7 +90,7 @@ void Schedule::put(Key key, std::string_view identity, milliseconds interval, Ti
 void Schedule::put_down(Key key, std::string_view identity, milliseconds interval, Time now) {
     Entry& entry = add(key, identity, interval, Lane::failing);
     begin_cycles(key, entry, next_place(now, interval, entry.phase));
-    wait_until(key, entry, Wait::probe, now);
+    wait_until(key, entry, Wait::poll, now);
 }
 
 Schedule::Entry& Schedule::add(Key key, std::string_view identity, milliseconds interval, Lane lane) {

@@ -91,7 +91,8 @@ class Schedule {
     // identity: what the phase is computed from, the target's uuid.
     void put(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now,
              Lane lane = Lane::unproven);
-    // Adds a target that was down when it was seen last: a probe is due now.
+    // Adds a target that was down when it was seen last: a poll is due now, which may find another reason than a probe
+    // would, and its cycles pass already.
     void put_down(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now);
     void remove(Key key);
 

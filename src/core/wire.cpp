@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <set>
 #include <unordered_set>
@@ -47,23 +49,72 @@ struct SeriesHash {
 };
 using SeriesNames = std::unordered_set<SeriesName, SeriesHash>;
 
-// Names that differ only in what had to be cleaned become the same, and the first one stays.
-Json encode_values(const std::vector<Value>& values) {
-    Json json = Json::array();
-    SeriesNames seen;
-    seen.reserve(values.size());
-    for (const auto& value : values) {
-        if (json.size() == max_values) break;
-        Json entry = Json::array({clean(value.metric, max_metric_name), number_or_null(value.value)});
-        std::string instance = clean(value.instance, max_instance_name);
-        if (!instance.empty()) entry.push_back(std::move(instance));
-        SeriesName name{entry[0].get_ref<const std::string&>(), ""};
-        if (entry.size() == 3) name.second = entry[2].get_ref<const std::string&>();
-        if (name.first.empty() || !seen.insert(name).second) continue;
-        json.push_back(std::move(entry));
-    }
-    return json;
+// A view of the text, where it has to be cleaned of a copy in `copies`.
+std::string_view cleaned(std::string_view text, std::size_t limit, std::deque<std::string>& copies) {
+    const auto plain = [](char c) { return static_cast<unsigned char>(c) < 0x80U && !is_control(c); };
+    if (text.size() <= limit && std::all_of(text.begin(), text.end(), plain)) return text;
+    return copies.emplace_back(clean(text, limit));
 }
+
+void append_text(std::string& json, std::string_view text) {
+    if (text.find_first_of("\"\\") != std::string_view::npos) {
+        json += dump(Json(text));
+        return;
+    }
+    json += '"';
+    json += text;
+    json += '"';
+}
+
+void append_number(std::string& json, const std::optional<double>& value) {
+    if (!value || !std::isfinite(*value)) {
+        json += "null";
+        return;
+    }
+    std::array<char, 32> digits{};
+    json.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), *value).ptr);
+}
+
+// The list of values, most of every result, is written without a tree of its parts. Names that differ only in what had
+// to be cleaned become the same, and the first one stays.
+class EncodedValues {
+  public:
+    explicit EncodedValues(const std::vector<Value>& values) {
+        std::deque<std::string> copies;
+        SeriesNames seen;
+        seen.reserve(values.size());
+        ends_.reserve(values.size());
+        for (const auto& value : values) {
+            if (ends_.size() == max_values) break;
+            const SeriesName name{cleaned(value.metric, max_metric_name, copies),
+                                  cleaned(value.instance, max_instance_name, copies)};
+            if (!name.first.empty() && seen.insert(name).second) append(name, value.value);
+        }
+    }
+
+    [[nodiscard]] std::size_t count() const noexcept { return ends_.size(); }
+    // The first `count` of them, as elements of an array.
+    [[nodiscard]] std::string_view text(std::size_t count) const noexcept {
+        return count == 0 ? std::string_view() : std::string_view(text_).substr(0, ends_[count - 1]);
+    }
+
+  private:
+    void append(const SeriesName& name, const std::optional<double>& value) {
+        text_ += ends_.empty() ? "[" : ",[";
+        append_text(text_, name.first);
+        text_ += ',';
+        append_number(text_, value);
+        if (!name.second.empty()) {
+            text_ += ',';
+            append_text(text_, name.second);
+        }
+        text_ += ']';
+        ends_.push_back(text_.size());
+    }
+
+    std::string text_;
+    std::vector<std::size_t> ends_;  // where each of them ends
+};
 
 Json encode_check(const Check& check) {
     return Json::array(
@@ -91,13 +142,10 @@ Json facts_of(const Result& result) {
 // Every field keeps its limit, but all at once may exceed that of the line: the last values and then the last checks
 // are left out. The rest always fits.
 bool shorten(Json& json) {
-    for (const auto* name : {"values", "checks"}) {
-        const auto list = json.find(name);
-        if (list == json.end() || list->empty()) continue;
-        list->erase(list->begin() + static_cast<Json::difference_type>(list->size() / 2), list->end());
-        return true;
-    }
-    return json.erase("facts") > 0;
+    const auto checks = json.find("checks");
+    if (checks == json.end() || checks->empty()) return json.erase("facts") > 0;
+    checks->erase(checks->begin() + static_cast<Json::difference_type>(checks->size() / 2), checks->end());
+    return true;
 }
 
 Json encode_failure(const Failure& failure) {
@@ -406,12 +454,26 @@ std::string encode(const Result& result) {
     if (result.bytes > 0) json["bytes"] = result.bytes;
     if (result.round_trips > 0) json["round_trips"] = result.round_trips;
     if (!result.groups.empty()) json["groups"] = encode_groups(result.groups);
-    if (!result.values.empty()) json["values"] = encode_values(result.values);
     if (!result.checks.empty()) json["checks"] = checks_of(result);
     if (!result.facts.empty()) json["facts"] = facts_of(result);
+    const EncodedValues values(result.values);
+    constexpr std::string_view values_field = ",\"values\":[";
+    std::size_t count = values.count();
     std::string line = dump(json);
-    while (line.size() > max_result_line && shorten(json))
-        line = dump(json);
+    while (line.size() + values_field.size() + values.text(count).size() + 1 > max_result_line) {
+        if (count > 0) {
+            count /= 2;
+        } else if (shorten(json)) {
+            line = dump(json);
+        } else {
+            break;
+        }
+    }
+    if (count == 0) return line;
+    line.pop_back();
+    line += values_field;
+    line += values.text(count);
+    line += "]}";
     return line;
 }
 

@@ -47,7 +47,7 @@ class Connector {
     [[nodiscard]] virtual std::unique_ptr<Session> open_session() const = 0;
 
     // What its sessions collect from now on. May be called while they run. Ignored where metrics are not defined by
-    // data.
+    // data. Those that are keep it. NOLINTNEXTLINE(performance-unnecessary-value-param)
     virtual void define(std::shared_ptr<const core::MetricGroups> /*groups*/) {}
 };
 

@@ -39,7 +39,8 @@ sub pid { return prober_pid($node, 'app', 'one') // die 'no prober runs'; }
     is(slurp_file("/proc/$pid/oom_score_adj") + 0, 1000, 'short of memory, the kernel ends it before the server');
     my $limits = slurp_file("/proc/$pid/limits");
     like($limits, qr/^Max core file size\s+0\s+0\s/m, 'it leaves no core file');
-    my $most = 512 * 1024 * 1024;
+    # vitals.prober_memory_limit and the stacks of the threads that vitals.concurrency (10) allows.
+    my $most = (512 * 1024 + 10 * 256) * 1024;
     like($limits, qr/^Max address space\s+$most\s+$most\s/m, 'its memory is limited by vitals.prober_memory_limit');
 }
 

@@ -202,12 +202,13 @@ TEST_F(ScheduleTest, OnlyAGoodPollStartsTheWaitsOver) {
     EXPECT_EQ(take(now + 41s).size(), 1U);
 }
 
-TEST_F(ScheduleTest, ATargetThatWasDownBeforeIsProbedFirst) {
+TEST_F(ScheduleTest, ATargetThatWasDownBeforeIsPolledOnceMore) {
     schedule.put_down(1, "a", 60s, now);
     const auto due = take(now);
     ASSERT_EQ(due.size(), 1U);
-    EXPECT_TRUE(due[0].probe);
-    schedule.probed(1, false, now);
+    EXPECT_FALSE(due[0].probe);
+    EXPECT_EQ(due[0].lane, Lane::failing);
+    schedule.done(1, Ending::down, now);
     EXPECT_EQ(schedule.take_passed(now + 60s).size(), 1U);
     EXPECT_EQ(schedule.down(), 1U);
 }

@@ -325,7 +325,7 @@ class Poll {
             result_.values.push_back({std::string(cpu_metric), "", mssql_cpu_percent(before, now, recorded, gap)});
         }
         kept_.ask_cpu_history = lacks_process_cpu(before, now);
-        kept_.process = std::move(now);
+        kept_.process = now;
     }
 
     [[nodiscard]] std::optional<double> recorded_cpu() const {
