@@ -126,7 +126,15 @@ sub parameter
 
 sub add_line { my ($line) = @_; push @lines, $line; note($line); return; }
 
-sub heading { my ($text) = @_; add_line(''); add_line($text); return; }
+sub heading
+{
+    my ($text) = @_;
+    my $without = $ENV{BENCH_WITHOUT} // '';
+    $text =~ s/everything on/all groups but $without/ if $without ne '';
+    add_line('');
+    add_line($text);
+    return;
+}
 
 sub figure
 {
