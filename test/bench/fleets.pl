@@ -1,6 +1,6 @@
 # Whole fleets on schedule: how late polls start, what it costs, whether a cycle is missed. 1,000 and 5,000 servers, and
 # 1,000 of which 900 accept connections and never answer. Prints a table; `make bench` runs it, BENCH_MINUTES=10 make bench
-# for as long as the figures of docs/scaling.md.
+# for longer.
 use strict;
 use warnings;
 

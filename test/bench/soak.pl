@@ -1,6 +1,5 @@
 # A fleet whose servers fail and come back at random, for so many minutes: whether memory, threads and descriptors stay flat,
-# and whether every cycle that was due left a row. Prints a table; BENCH_SOAK_MINUTES=30 make bench for as long as the figures
-# of docs/scaling.md.
+# and whether every cycle that was due left a row. Prints a table; BENCH_SOAK_MINUTES=30 make bench for longer.
 use strict;
 use warnings;
 
