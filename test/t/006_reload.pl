@@ -105,7 +105,7 @@ $node->safe_psql('postgres', 'ALTER SYSTEM RESET ALL');
 $node->append_conf('postgresql.conf', "vitals.concurrency = 2000\nvitals.offline_after = 7\nvitals.max_databases = 99");
 $node->reload;
 within($reload_limit, 'the good line of a file with a bad one is taken', sub { sql('SHOW vitals.offline_after') eq '7' });
-is(sql('SHOW vitals.concurrency'), '3', 'the bad one changes nothing');
+is(sql('SHOW vitals.concurrency'), '6', 'the bad one changes nothing');
 is(count_in_log($node, '2000 is outside the valid range for parameter "vitals.concurrency"', $offset), 1, 'and is in the log once, not once for each process');
 is(count_in_log($node, 'parameter "vitals.max_databases" cannot be changed without restarting the server', $offset), 1, 'so is what needs a restart');
 is(sql("SELECT pending_restart FROM pg_settings WHERE name = 'vitals.max_databases'"), 't', 'which pg_settings shows, too');
