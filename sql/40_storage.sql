@@ -92,7 +92,10 @@ BEGIN
              JOIN %1$I.series_sets AS k USING (set_key)
              CROSS JOIN LATERAL (
                  SELECT array_agg(o.series_key ORDER BY o.position) AS series, array_agg(o.position ORDER BY o.position) AS positions
-                 FROM %1$I.set_members AS o WHERE o.set_key = p.old_set AND o.series_key <> ALL (k.series_keys)) AS d
+                 FROM %1$I.set_members AS o
+                 -- Not <> ALL (…): that looks through the whole array for each of them.
+                 WHERE o.set_key = p.old_set
+                     AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (series_key) WHERE n.series_key = o.series_key)) AS d
              CROSS JOIN LATERAL (
                  SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
                         bool_or(t.name = 'memory_percent') AS memory
@@ -116,7 +119,8 @@ BEGIN
                            UNION ALL
                            SELECT o.series_key, o.value, o.collected_at
                            FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
-                           WHERE o.series_key <> ALL (c.series_keys)) AS e)
+                           WHERE NOT EXISTS (SELECT FROM unnest(c.series_keys) AS n (series_key)
+                                             WHERE n.series_key = o.series_key)) AS e)
              FROM pair AS p JOIN change AS c USING (old_set, set_key)
              WHERE l.server_id = p.server_id
              RETURNING l.server_id
@@ -174,8 +178,9 @@ BEGIN
          ), older AS (
              SELECT r.server_id, array_agg(r.series_key) AS series, array_agg(r.value) AS vals,
                     array_agg(r.collected_at) AS times
-             FROM latest AS r JOIN newest AS n USING (server_id)
-             WHERE r.series_key <> ALL (n.series_keys)
+             FROM latest AS r
+             WHERE NOT EXISTS (SELECT FROM newest AS n CROSS JOIN unnest(n.series_keys) AS k (series_key)
+                               WHERE n.server_id = r.server_id AND k.series_key = r.series_key)
              GROUP BY r.server_id
          ), shown AS (
              SELECT r.server_id, max(r.value) FILTER (WHERE t.name = 'connection_count') AS connection_count,
