@@ -209,7 +209,7 @@ TEST_F(ScheduleTest, ATargetThatWasDownBeforeIsPolledOnceMore) {
     EXPECT_FALSE(due[0].probe);
     EXPECT_EQ(due[0].lane, Lane::failing);
     schedule.done(1, Ending::down, now);
-    EXPECT_EQ(schedule.take_passed(now + 60s).size(), 1U);
+    EXPECT_EQ(schedule.take_passed(now + 90s).size(), 1U);
     EXPECT_EQ(schedule.down(), 1U);
 }
 
