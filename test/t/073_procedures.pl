@@ -1,0 +1,82 @@
+# Collection by stored procedures: docs/mssql/install_procedures.sql is run on a server by an independent client, as its
+# administrator would, and a login that may do nothing but execute them collects what batches collect elsewhere.
+use strict;
+use warnings;
+
+use FindBin;
+use lib "$FindBin::RealBin/../perl";
+use IPC::Run;
+use JSON::PP;
+use PgVitals;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use SimulatedServers;
+use Test::More;
+
+plan skip_all => 'no pymssql' unless IPC::Run::run([ 'python3', '-c', 'import pymssql' ], '2>', \my $none);
+
+my $servers = SimulatedServers->new(servers => 3, tls => 'login-only');
+my $node = new_cluster('procedures', conf => "vitals.ca_directory = '" . $servers->ca_directory . "'");
+ready_database($node, 'app');
+$node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
+
+sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
+
+# What sqlcmd does: one batch up to each GO.
+my $run_script = <<'PYTHON';
+import re, sys, pymssql
+connection = pymssql.connect(server='127.0.0.1', port=int(sys.argv[1]), user='sa', password='vitals', database='master',
+                             autocommit=True)
+for batch in re.split(r'(?im)^\s*GO\s*$', open(sys.argv[2]).read()):
+    try:
+        if batch.strip():
+            connection.cursor().execute(batch)
+    except pymssql.Error as error:
+        # It takes the message that USE was done for an error.
+        if error.args[0] != 5701:
+            raise
+for statement in ("CREATE USER vitals FOR LOGIN vitals", "ALTER ROLE vitals_collector ADD MEMBER vitals"):
+    try:
+        connection.cursor().execute(statement)
+    except pymssql.Error as error:
+        print(statement, error, file=sys.stderr)
+PYTHON
+my $script = "$FindBin::RealBin/../../docs/mssql/install_procedures.sql";
+foreach my $time ('first', 'second')
+{
+    my ($out, $err);
+    ok(IPC::Run::run([ 'python3', '-c', $run_script, $servers->port(1), $script ], '>', \$out, '2>', \$err), "the script runs a $time time") or diag $err;
+}
+$servers->control($_, view_state => JSON::PP::false) foreach 1, 2;
+
+sub add
+{
+    my ($name, $number, $mode) = @_;
+    my $ca = $servers->ca;
+    add_polled_server($node, 'app', 'acme', $name, host => "'localhost'", port => $servers->port($number), username => "'vitals'",
+        password => "'vitals'", metrics => "'{*}'", options => qq('{"ca_file": "$ca", "mode": "$mode"}'));
+    return;
+}
+add('batches', 0, 'batches');
+add('procedures', 1, 'procedures');
+add('missing', 2, 'procedures');
+
+# The servers' names are in instances.
+sub values_of
+{
+    return sql(qq{SELECT metric, regexp_replace(instance, 'SIM000[0-9]', 'SIM'), value FROM vitals.latest_metrics
+                  WHERE server = '$_[0]' AND metric !~ '^(tls|login|query|poll)' ORDER BY 1, 2});
+}
+sub snapshots { return snapshots_of($node, 'app', 'acme', $_[0]); }
+
+within(20, 'each was polled', sub { snapshots('batches') > 0 && snapshots('procedures') > 0 && snapshots('missing') > 0 });
+is(sql("SELECT string_agg(metric_group || ' ' || state, ', ') FROM vitals.group_status WHERE server = 'procedures' AND state NOT IN ('ok', 'absent')"), '', 'every procedure gave its rows');
+is(values_of('procedures'), values_of('batches'), 'the values are those of batches');
+sql("SELECT vitals.collect_now('$_')") foreach qw(batches procedures);
+is(values_of('procedures'), values_of('batches'), 'so are rates');
+like(values_of('procedures'), qr/^batch_requests_sec\|\|1200\.00$/m, 'which are those of the fixture');
+like(sql("SELECT last_error FROM vitals.collection_status WHERE server = 'missing'"), qr/procedure/i, 'a server without the procedures says so');
+
+$node->stop('fast');
+$servers->stop;
+done_testing();
