@@ -94,8 +94,7 @@ BEGIN
                  SELECT array_agg(o.series_key ORDER BY o.position) AS series, array_agg(o.position ORDER BY o.position) AS positions
                  FROM %1$I.set_members AS o
                  -- Not <> ALL (…): that looks through the whole array for each of them.
-                 WHERE o.set_key = p.old_set
-                     AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (series_key) WHERE n.series_key = o.series_key)) AS d
+                 WHERE o.set_key = p.old_set AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (key) WHERE n.key = o.series_key)) AS d
              CROSS JOIN LATERAL (
                  SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
                         bool_or(t.name = 'memory_percent') AS memory
@@ -119,8 +118,7 @@ BEGIN
                            UNION ALL
                            SELECT o.series_key, o.value, o.collected_at
                            FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
-                           WHERE NOT EXISTS (SELECT FROM unnest(c.series_keys) AS n (series_key)
-                                             WHERE n.series_key = o.series_key)) AS e)
+                           WHERE NOT EXISTS (SELECT FROM unnest(c.series_keys) AS n (key) WHERE n.key = o.series_key)) AS e)
              FROM pair AS p JOIN change AS c USING (old_set, set_key)
              WHERE l.server_id = p.server_id
              RETURNING l.server_id
