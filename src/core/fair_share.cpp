@@ -16,7 +16,7 @@ bool FairShare::later(const Waiting& a, const Waiting& b) noexcept {
            std::tie(b.candidate.in_flight, b.served, b.candidate.tenant);
 }
 
-void FairShare::begin(std::vector<Candidate> candidates) {
+void FairShare::begin(const std::vector<Candidate>& candidates) {
     heap_.clear();
     heap_.reserve(candidates.size());
     for (const Candidate& candidate : candidates) {

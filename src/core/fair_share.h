@@ -22,7 +22,7 @@ class FairShare {
     static std::size_t most_of_one(std::size_t concurrency, std::size_t tenants) noexcept;
 
     // Begins a round with those that may have something to do.
-    void begin(std::vector<Candidate> candidates);
+    void begin(const std::vector<Candidate>& candidates);
     // Whose turn it is; nothing once no candidate is left.
     [[nodiscard]] std::optional<int> next();
     // What became of the turn of the tenant that next() returned: it started something, and may do so again, or has

@@ -141,7 +141,7 @@ Datum vitals_seal_secret(PG_FUNCTION_ARGS) {
     // Must be the text that fleet.cpp opens it with. The size keeps a part of one host from being another host.
     char* host = text_to_cstring(PG_GETARG_TEXT_PP(2));
     for (char* c = host; *c != '\0'; ++c)
-        *c = pg_ascii_tolower(static_cast<unsigned char>(*c));
+        *c = static_cast<char>(pg_ascii_tolower(static_cast<unsigned char>(*c)));
     const char* owner =
         psprintf("%s/%s@%zu:%s:", uuid_text(PG_GETARG_DATUM(0)), uuid_text(PG_GETARG_DATUM(1)), strlen(host), host);
     PG_RETURN_BYTEA_P(seal_secret(owner, PG_GETARG_TEXT_PP(3)));

@@ -18,7 +18,7 @@ void ConnectorSet::add(std::unique_ptr<Connector> connector) {
     connectors_.push_back(std::move(connector));
 }
 
-void ConnectorSet::define(std::string_view name, std::shared_ptr<const core::MetricGroups> groups) {
+void ConnectorSet::define(std::string_view name, const std::shared_ptr<const core::MetricGroups>& groups) {
     for (const auto& connector : connectors_) {
         if (connector->name() == name) connector->define(groups);
     }

@@ -19,7 +19,7 @@ class ConnectorSet {
 
     void add(std::unique_ptr<Connector> connector);
     // Hands a set of definitions to a connector; one for a connector that is not here is ignored.
-    void define(std::string_view name, std::shared_ptr<const core::MetricGroups> groups);
+    void define(std::string_view name, const std::shared_ptr<const core::MetricGroups>& groups);
     // Null for a name that is unknown or not allowed.
     [[nodiscard]] const Connector* find(std::string_view name) const noexcept;
 

@@ -85,7 +85,7 @@ void SqlBrowser::answer(std::string_view question) {
         question = every;
     }
     auto reply = answer_browser_question(question, entries);
-    if (mood_ == BrowserMood::garbage) reply = std::string("\x05\xFF\xFFServerName;;tcp;99999999;", 29);
+    if (mood_ == BrowserMood::garbage) reply = "\x05\xFF\xFFServerName;;tcp;99999999;";
     std::error_code ignored;
     if (reply) socket_.send_to(asio::buffer(*reply), client_, 0, ignored);
 }

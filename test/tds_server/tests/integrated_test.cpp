@@ -72,7 +72,7 @@ TEST(IntegratedLogin, ChallengesAndRefusesAWrongAnswer) {
 }
 
 TEST(IntegratedLogin, TellsWhatATicketIsForAndBelievesNoneWithoutAKeytab) {
-    const std::string ticket = std::string("\x60\x50...\x30\x1B\x1B\x08MSSQLSvc\x1B\x0Dsim.test:1433", 38) + "...";
+    const std::string ticket = "\x60\x50...\x30\x1B\x1B\x08MSSQLSvc\x1B\x0Dsim.test:1433...";
     EXPECT_EQ(service_in_ticket(ticket), "MSSQLSvc/sim.test:1433");
     EXPECT_EQ(service_in_ticket("nothing"), "");
     const IntegratedLogin::Accounts accounts{"vitals", "vitals", "", ""};
