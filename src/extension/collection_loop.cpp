@@ -239,7 +239,7 @@ void CollectionLoop::dispatch() {
         const auto due = tenant->schedule().next_due(context_.places);
         if (due && *due <= now) candidates.push_back({key, tenant->in_flight()});
     }
-    share_.begin(std::move(candidates));
+    share_.begin(candidates);
     while (const auto key = share_.next()) {
         TenantRuntime& tenant = *tenants_.at(*key);
         if (tenant.in_flight() < most && tenant.dispatch(now)) {

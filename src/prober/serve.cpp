@@ -125,7 +125,7 @@ class Server {
             pool_.submit(std::move(*job));
         } else if (auto* define = std::get_if<core::Define>(&command)) {
             const std::string connector = define->connector;
-            if (auto groups = definitions_.take(std::move(*define))) connectors_.define(connector, std::move(groups));
+            if (const auto groups = definitions_.take(std::move(*define))) connectors_.define(connector, groups);
         } else {
             pool_.forget(std::get<core::Forget>(command).target);
         }
