@@ -134,7 +134,7 @@ add_polled_server($node, 'app', 'small', 'later', host => "'slow-15000'");
 within($sample_limit, 'a long poll is in flight', sub { scalar(jobs('slow-15000', 'poll')) == 1 });
 my $offset = -s $node->logfile;
 takes_less_than(2, 'pg_ctl stop does not wait for it', sub { $node->stop('fast') });
-is(count_in_log($node, qr/the collector ends and loses 1 samples/, $offset), 1, 'what is lost is counted in the log');
+is(count_in_log($node, qr/the collector ends and loses [1-9][0-9]* samples/, $offset), 1, 'what is lost is counted in the log');
 $node->start;
 within($sample_limit, 'the server is up again', sub { collector_serves($node, 'app') });
 
