@@ -54,7 +54,10 @@ while (sysread($socket, $buffer, 65536, length $buffer))
 {
     while ($buffer =~ s/^([^\n]*)\n//)
     {
-        my $job = decode_json($1);
+        my $line = $1;
+        # Definitions are long, and reading them in Perl takes longer than a poll may.
+        next if $line =~ /^\{"define"/;
+        my $job = decode_json($line);
         next unless exists $job->{job};
         my ($name) = ($job->{host} // '') =~ /^(\w+)\.rogue$/;
         if (defined $name) { $deed{$name}->($job); }
