@@ -91,6 +91,9 @@ sub ask
         my $before = $answer->{json}{last_collected_at} // '-infinity';
         within($poll_limit, 'polled', sub { sql("SELECT last_collected_at > '$before' FROM tenant_acme.collection_state") eq 't' });
     }
+    # A server that is stopped is forgotten, and its next sample is a first one.
+    within($poll_limit, 'forgotten', sub { sql('SELECT targets FROM vitals.worker_status') eq '0' })
+      if $path =~ m{collection[/_]stop$} && $answer->{status} == 200;
     $id{new} //= $answer->{json}{server_id} if $path =~ /add_server$/ && $answer->{status} == 200;
     return $answer;
 }
