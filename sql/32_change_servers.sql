@@ -1,10 +1,11 @@
 -- Changing and removing servers.
 
+-- Volatile, so that those who may only read the tenant cannot call it: it shows the name of the login.
 CREATE FUNCTION vitals.server_of_tenant_in(
     tenant vitals.tenants, server text,
     OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb, OUT username text,
     OUT has_password boolean)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -19,7 +20,7 @@ COMMENT ON FUNCTION vitals.server_of_tenant_in(vitals.tenants, text) IS 'vitals.
 CREATE FUNCTION vitals.server_of_tenant(
     server text, OUT id uuid, OUT name text, OUT connector text, OUT host text, OUT port integer, OUT options jsonb,
     OUT username text, OUT has_password boolean)
-LANGUAGE c STABLE
+LANGUAGE c
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.server_of_tenant(text) IS 'How a server (name or id) is reached. Error: PT404 server not found.';
@@ -148,7 +149,9 @@ BEGIN
     PERFORM vitals.delete_server(found_id, keep_history);
     -- A tenant that removes its own such server leaves the approval: it holds for that id and tenant alone.
     IF has_table_privilege('vitals.trusted_servers', 'DELETE') THEN
-        DELETE FROM vitals.trusted_servers AS t WHERE t.server_id = found_id;
+        -- The id is what the tenant's tables say, and must not reach another tenant's.
+        DELETE FROM vitals.trusted_servers AS t
+        WHERE t.server_id = found_id AND t.tenant_key = (vitals.tenant_of_caller()).tenant_key;
     END IF;
     RETURN found_id;
 END

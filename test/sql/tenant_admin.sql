@@ -88,6 +88,7 @@ SELECT count(*) FROM tenant_adm.metrics;
 SELECT count(*) FROM tenant_adm.server_latest;
 -- And nothing else.
 SELECT * FROM tenant_adm.credentials;
+SELECT s.username FROM vitals.server_of_tenant('sql01') AS s;
 UPDATE tenant_adm.servers SET host = 'evil';
 INSERT INTO tenant_adm.metrics (server_id, metric_type_id, value) SELECT s.id, t.id, 1 FROM tenant_adm.servers AS s, tenant_adm.metric_types AS t LIMIT 1;
 SELECT vitals.add_server('sql02', host => 'a');
