@@ -91,7 +91,7 @@ COMMENT ON COLUMN vitals.collection_status.connector IS 'What kind of target it 
 COMMENT ON COLUMN vitals.collection_status.enabled IS 'Whether its collection is on.';
 COMMENT ON COLUMN vitals.collection_status.interval_seconds IS 'How often it is polled.';
 COMMENT ON COLUMN vitals.collection_status.status IS
-'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals.collection_status.state IS
 'stopped: collection is off; paused: it is on, but the database waits for vitals.enable(); no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
 COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is due; NULL while collection is off or before the first one.';
@@ -203,7 +203,7 @@ COMMENT ON COLUMN vitals.fleet_status.connector IS 'What kind of target it is, f
 COMMENT ON COLUMN vitals.fleet_status.host IS 'Host name or address; NULL where the connector needs none.';
 COMMENT ON COLUMN vitals.fleet_status.enabled IS 'Whether its collection is on.';
 COMMENT ON COLUMN vitals.fleet_status.status IS
-'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals.fleet_status.status_since IS 'Since when it has this status.';
 COMMENT ON COLUMN vitals.fleet_status.cpu_percent IS 'Newest value; NULL where it is not known.';
 COMMENT ON COLUMN vitals.fleet_status.memory_percent IS 'Newest value; NULL where it is not known.';

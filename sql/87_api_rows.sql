@@ -100,18 +100,26 @@ RETURNS TABLE (
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
+DECLARE
+    -- A collection may have thousands, and nothing that a request asks for reaches in here.
+    most_values constant bigint := 50000;
 BEGIN
     RETURN QUERY EXECUTE format(
         $sql$SELECT s.id, s.name, t.name, m.instance, n.vals[m.position]::text::numeric, t.unit, n.collected_at::timestamptz
-         FROM %1$I.servers AS s
-         CROSS JOIN LATERAL (SELECT k.set_key, k.collected_at, k.vals FROM %1$I.server_snapshots AS k
-                             WHERE k.server_id = s.id AND k.collected_at >= $1
-                             ORDER BY k.collected_at DESC LIMIT $2) AS n
+         FROM (SELECT r.id, k.set_key, k.collected_at, k.vals,
+                      sum(cardinality(k.vals)) OVER (ORDER BY k.collected_at DESC, r.id) AS this_and_newer
+               FROM %1$I.servers AS r
+               CROSS JOIN LATERAL (SELECT k.set_key, k.collected_at, k.vals FROM %1$I.server_snapshots AS k
+                                   WHERE k.server_id = r.id AND k.collected_at >= $1
+                                   ORDER BY k.collected_at DESC LIMIT $2) AS k
+               WHERE k.set_key IS NOT NULL) AS n
+         JOIN %1$I.servers AS s USING (id)
          JOIN %1$I.set_members AS m USING (set_key)
          JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id
-         WHERE n.vals[m.position] IS NOT NULL
+         WHERE n.this_and_newer <= $3 AND n.vals[m.position] IS NOT NULL
          ORDER BY n.collected_at DESC, s.name, t.name, m.instance$sql$, tenant.schema_name)
-        USING greatest(since, now() - vitals.retention_of(tenant.schema_name) * interval '1 day'), most_per_server;
+        USING greatest(since, now() - vitals.retention_of(tenant.schema_name) * interval '1 day'), most_per_server,
+            most_values;
 END
 $$;
 COMMENT ON FUNCTION vitals.value_rows_in(vitals.tenants, timestamptz, integer) IS 'vitals.value_rows as the tenant''s role.';
@@ -123,7 +131,7 @@ LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.value_rows(timestamptz, integer) IS
-'The values of all servers of the caller''s tenant since then, the newest first; of each server those of its newest most_per_server collections.';
+'The values of all servers of the caller''s tenant since then, the newest first; of each server those of its newest most_per_server collections, and of all of them 50000 at most: of whole collections.';
 
 CREATE FUNCTION vitals.event_rows_in(
     tenant vitals.tenants, only_server text, since timestamptz, until timestamptz, most_per_server integer

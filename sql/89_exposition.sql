@@ -50,7 +50,7 @@ BEGIN
                  ('vitals_collection_enabled', 'Whether the collection of the server is on.', s.enabled::integer::numeric),
                  ('vitals_collection_interval_seconds', 'How often the server is polled.', s.interval_seconds),
                  ('vitals_server_up', 'Whether the newest poll of the server read something.',
-                  CASE WHEN s.enabled AND s.status <> 'unknown' THEN (s.status <> 'offline')::integer END),
+                  CASE WHEN s.enabled AND s.status <> 'unknown' THEN (s.status <> 'offline' AND s.consecutive_failures = 0)::integer END),
                  ('vitals_collection_age_seconds', 'Time since something was read from the server.',
                   round(extract(epoch FROM clock_timestamp() - s.last_collected_at), 3)),
                  ('vitals_collection_duration_seconds', 'How long the newest poll took.',

@@ -27,7 +27,7 @@ COMMENT ON COLUMN vitals_api.servers.interval_seconds IS 'Seconds between two po
 COMMENT ON COLUMN vitals_api.servers.enabled IS 'Whether its collection is on.';
 COMMENT ON COLUMN vitals_api.servers.metrics_enabled IS 'Names of the metrics that are collected; * is all.';
 COMMENT ON COLUMN vitals_api.servers.status IS
-'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.servers.status_since IS 'Since when it has this status; null before the first poll.';
 COMMENT ON COLUMN vitals_api.servers.last_collected_at IS 'When something was read last; null if never.';
 COMMENT ON COLUMN vitals_api.servers.last_error IS 'Message of the newest poll''s error; null after a good one.';
@@ -46,7 +46,7 @@ COMMENT ON COLUMN vitals_api.fleet_status.connector IS 'What kind of target it i
 COMMENT ON COLUMN vitals_api.fleet_status.host IS 'Host name or address; null where the connector needs none.';
 COMMENT ON COLUMN vitals_api.fleet_status.enabled IS 'Whether its collection is on.';
 COMMENT ON COLUMN vitals_api.fleet_status.status IS
-'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.fleet_status.status_since IS 'Since when it has this status; null before the first poll.';
 COMMENT ON COLUMN vitals_api.fleet_status.cpu_percent IS 'Newest value, in percent of all CPUs; null where it is not known.';
 COMMENT ON COLUMN vitals_api.fleet_status.memory_percent IS 'Newest value, in percent of the physical memory; null where it is not known.';
@@ -86,7 +86,7 @@ COMMENT ON COLUMN vitals_api.collection_status.connector IS 'What kind of target
 COMMENT ON COLUMN vitals_api.collection_status.enabled IS 'Whether its collection is on.';
 COMMENT ON COLUMN vitals_api.collection_status.interval_seconds IS 'Seconds between two polls; null where its configuration is missing.';
 COMMENT ON COLUMN vitals_api.collection_status.status IS
-'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.collection_status.state IS
 'stopped: collection is off; paused: it is on, but nothing is collected in this database; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
 COMMENT ON COLUMN vitals_api.collection_status.next_due_at IS 'When the next poll is due; null while collection is off or before the first one.';
@@ -136,7 +136,7 @@ COMMENT ON COLUMN vitals_api.server_snapshots.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.server_snapshots.server IS 'Name of the server.';
 COMMENT ON COLUMN vitals_api.server_snapshots.collected_at IS 'When it was collected.';
 COMMENT ON COLUMN vitals_api.server_snapshots.status IS
-'unknown: not polled, but inserted; online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'unknown: not polled, but inserted; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.server_snapshots.cpu_percent IS 'In percent of all CPUs; null where it was not known.';
 COMMENT ON COLUMN vitals_api.server_snapshots.memory_percent IS 'In percent of the physical memory; null where it was not known.';
 COMMENT ON COLUMN vitals_api.server_snapshots.connection_count IS 'Number of user sessions; null where it was not known.';
@@ -149,7 +149,7 @@ SELECT v.server_id, v.server, v.metric, v.instance, v.value, v.unit, v.collected
 FROM vitals.value_rows(now() - interval '1 day', 5) AS v;
 COMMENT ON VIEW vitals_api.metrics IS
 'Newest values, with the ones before
-The values of the newest 5 collections of each server in the last 24 hours, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/metric_values, /rpc/metric_history or /rpc/chart_data.';
+The values of the newest 5 collections of each server in the last 24 hours, at most 50000 of all of them, the newest first. All of it is read whatever the filter, hence the bounds: for one server and any range use GET /rpc/metric_values, /rpc/metric_history or /rpc/chart_data.';
 COMMENT ON COLUMN vitals_api.metrics.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.metrics.server IS 'Name of the server.';
 COMMENT ON COLUMN vitals_api.metrics.metric IS 'Name of the metric, for example cpu_percent.';

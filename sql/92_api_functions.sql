@@ -254,7 +254,7 @@ COMMENT ON TYPE vitals_api.collection_result IS 'What one poll read, or why it r
 COMMENT ON COLUMN vitals_api.collection_result.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.collection_result.collected_at IS 'When it was collected.';
 COMMENT ON COLUMN vitals_api.collection_result.status IS
-'online; degraded: connected, but something could not be read; offline: nothing could be read.';
+'online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.collection_result.duration_ms IS 'How many milliseconds the poll took.';
 COMMENT ON COLUMN vitals_api.collection_result.error_class IS 'Class of the error, for example login; null where there was none.';
 COMMENT ON COLUMN vitals_api.collection_result.error IS 'Message of the error; null where there was none.';
