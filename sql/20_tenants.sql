@@ -100,7 +100,8 @@ AS $$
     SELECT '{administrative_functions, create_tenant, create_tenant_relations, alter_tenant, suspend_tenant, resume_tenant,
              drop_tenant, grant_tenant, revoke_tenant, grant_tenant_functions, approve_server, set_tenant_status,
              find_tenant, check_tenant_access, check_tenant_owner, is_powerful, enable, disable, run_as, mark_tenant_schema, upgrade_tenant,
-             attach_tenant, note_problem, ensure_tenants_role, setup_rest, remove_rest, check_rest_role, grant_rest,
+             attach_tenant, note_problem, ensure_tenants_role, setup_rest, remove_rest, check_rest_role, check_rest_roles,
+             is_used_elsewhere, is_anonymous, check_targets, grant_rest,
              revoke_rest, classify_wait}'::name[]
 $$;
 COMMENT ON FUNCTION vitals.administrative_functions() IS

@@ -32,11 +32,23 @@ AS $$
         OR EXISTS (SELECT FROM pg_roles AS r
                    WHERE pg_has_role(role, r.oid, 'MEMBER')
                        AND (r.rolsuper OR r.rolcreaterole OR r.rolreplication OR r.rolbypassrls
-                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files',
-                                             'pg_write_server_files')))
+                            OR r.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files',
+                                             'pg_read_all_data', 'pg_write_all_data', 'pg_maintain')))
 $$;
 COMMENT ON FUNCTION vitals.is_powerful(regrole) IS
-'Whether a role is predefined, or is or belongs to one that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.';
+'Whether a role is predefined, or is or belongs to one that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server, or the data of all.';
+
+CREATE FUNCTION vitals.is_anonymous(role regrole) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM vitals.rest_setup AS s JOIN pg_roles AS r ON r.oid = s.anon
+                   WHERE pg_has_role(s.anon, role, 'MEMBER'));
+END
+$$;
+COMMENT ON FUNCTION vitals.is_anonymous(regrole) IS
+'Whether the role is that of requests without a token (vitals.setup_rest), or one that it is a member of.';
 
 CREATE FUNCTION vitals.check_tenant_owner(owner regrole) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -54,7 +66,13 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'tenant owner is too powerful',
-            DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server.', owner),
+            DETAIL = format('Role %s is predefined, or it is or belongs to a role that is a superuser, has CREATEROLE, REPLICATION or BYPASSRLS, or may use files or programs of the server, or the data of all.', owner),
+            HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
+    ELSIF vitals.is_anonymous(owner) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'tenant owner is everybody''s',
+            DETAIL = format('Requests without a token act as a member of role %s: see vitals.setup_rest.', owner),
             HINT = 'Leave owner out to have a role made for the tenant, and grant that role to its users.';
     ELSIF NOT (SELECT r.rolinherit FROM pg_roles AS r WHERE r.oid = owner) THEN
         RAISE EXCEPTION USING
@@ -184,6 +202,25 @@ COMMENT ON FUNCTION vitals.change_settings(integer, text) IS
 'Writes the settings of the caller''s tenant, where not NULL. Called by vitals.alter_tenant, which checks them.';
 
 -- The setting chooses the tenant for what runs as its role; it ends with the function.
+CREATE FUNCTION vitals.check_targets(allowed_targets text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    problem constant text := vitals.target_list_problem(allowed_targets);
+BEGIN
+    IF problem IS NOT NULL THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'invalid list of targets',
+            DETAIL = problem || '.',
+            HINT = 'Networks and ports, for example 10.0.0.0/8, [fd00::/8]:1433, !10.1.2.3; all for everything that vitals.allowed_targets allows.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION vitals.check_targets(text) IS
+'Raises 22023 unless it is a list of networks and ports, or NULL. Called by vitals.alter_tenant and vitals.attach_tenant.';
+
 CREATE FUNCTION vitals.alter_tenant(
     name text, retention_days integer DEFAULT NULL, partition_width text DEFAULT NULL, allowed_targets text DEFAULT NULL
 ) RETURNS void
@@ -197,13 +234,7 @@ DECLARE
     lost record;
 BEGIN
     PERFORM vitals.check_tenant_settings(coalesce(retention_days, 30), coalesce(partition_width, 'month'));
-    IF vitals.target_list_problem(allowed_targets) IS NOT NULL THEN
-        RAISE EXCEPTION USING
-            ERRCODE = 'invalid_parameter_value',
-            MESSAGE = 'invalid list of targets',
-            DETAIL = vitals.target_list_problem(allowed_targets) || '.',
-            HINT = 'Networks and ports, for example 10.0.0.0/8, [fd00::/8]:1433, !10.1.2.3; all for everything that vitals.allowed_targets allows.';
-    END IF;
+    PERFORM vitals.check_targets(allowed_targets);
     UPDATE vitals.tenant_registry AS t SET allowed_targets = alter_tenant.allowed_targets
     WHERE t.tenant_key = tenant.tenant_key AND alter_tenant.allowed_targets IS NOT NULL;
     PERFORM set_config('vitals.tenant', tenant.name, true);
@@ -359,6 +390,13 @@ DECLARE
     relation regclass;
 BEGIN
     PERFORM vitals.check_tenant_access(role, access, false);
+    IF vitals.is_anonymous(role) THEN
+        RAISE EXCEPTION USING
+            ERRCODE = 'invalid_parameter_value',
+            MESSAGE = 'role of anonymous requests may use no tenant',
+            DETAIL = format('Requests without a token act as a member of role %s: see vitals.setup_rest.', role),
+            HINT = 'Grant the tenant to the role that its users'' tokens name.';
+    END IF;
     IF NOT (SELECT r.rolinherit FROM pg_roles AS r WHERE r.oid = role) THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',

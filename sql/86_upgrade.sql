@@ -89,7 +89,7 @@ $$;
 COMMENT ON FUNCTION vitals.upgrade_tenant(text) IS
 'Brings the relations of a tenant to the layout of the installed version, with the tenant''s own rights, all or nothing; returns the version. The collector calls it for tenants that need it. Errors: PT404 not found, 55000 newer than the extension. Needs a superuser.';
 
-CREATE FUNCTION vitals.attach_tenant(name text, id uuid DEFAULT NULL) RETURNS name
+CREATE FUNCTION vitals.attach_tenant(name text, id uuid DEFAULT NULL, allowed_targets text DEFAULT NULL) RETURNS name
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -101,6 +101,7 @@ DECLARE
     problem text;
 BEGIN
     PERFORM vitals.refuse_in_extension_script();
+    PERFORM vitals.check_targets(allowed_targets);
     LOCK TABLE vitals.tenant_registry IN SHARE ROW EXCLUSIVE MODE;
     SELECT n.* INTO found_schema FROM pg_namespace AS n WHERE n.nspname = tenant_schema;
     IF NOT FOUND THEN
@@ -140,13 +141,14 @@ BEGIN
             HINT = 'Only a schema that vitals.create_tenant made, here or where it was dumped, can be attached.';
     END IF;
     PERFORM vitals.check_tenant_owner(found_schema.nspowner);
-    INSERT INTO vitals.tenant_registry (id, name, schema_name, role, version)
-    VALUES (coalesce(id, gen_random_uuid()), name, tenant_schema, found_schema.nspowner, schema_version);
+    INSERT INTO vitals.tenant_registry (id, name, schema_name, role, version, allowed_targets)
+    VALUES (coalesce(id, gen_random_uuid()), name, tenant_schema, found_schema.nspowner, schema_version,
+            allowed_targets);
     PERFORM vitals.grant_tenant_functions(found_schema.nspowner);
     PERFORM vitals.upgrade_tenant(name);
     PERFORM vitals.notify_collector();
     RETURN tenant_schema;
 END
 $$;
-COMMENT ON FUNCTION vitals.attach_tenant(text, uuid) IS
-'Makes a tenant of the existing schema tenant_<name>, restored from a dump of that schema or left behind by DROP EXTENSION; returns the schema''s name. What it had switched on is collected at once. id: that of the tenant where it was dumped (vitals.tenants.id); with any other its stored passwords cannot be opened. Errors: 3F000 no such schema, 42P15 not a tenant''s, 42710 exists, 22023 its owner is too powerful. Needs a superuser.';
+COMMENT ON FUNCTION vitals.attach_tenant(text, uuid, text) IS
+'Makes a tenant of the existing schema tenant_<name>, restored from a dump of that schema or left behind by DROP EXTENSION; returns the schema''s name. What it had switched on is collected at once. id: that of the tenant where it was dumped (vitals.tenants.id); with any other its stored passwords cannot be opened. allowed_targets: as for vitals.alter_tenant, since a dump of the schema does not have it. Errors: 3F000 no such schema, 42P15 not a tenant''s, 42710 exists, 22023 its owner is too powerful, or a bad list of targets. Needs a superuser.';

@@ -133,6 +133,18 @@ SELECT vitals.drop_tenant('rest_e', drop_data => true);
 SELECT vitals.setup_rest('regress_rest_login', 'regress_rest_anon');
 SELECT vitals.remove_rest();
 
+-- ---- roles that changed since, as after a restore where others have their names
+SELECT vitals.setup_rest('regress_rest_login', 'regress_rest_anon');
+ALTER ROLE regress_rest_login INHERIT;
+SELECT vitals.create_tenant('rest_f');
+SELECT pg_has_role('regress_rest_login', 'tenant_rest_f', 'MEMBER') AS is_granted;
+ALTER ROLE regress_rest_login NOINHERIT;
+SELECT vitals.drop_tenant('rest_f', drop_data => true);
+-- No tenant for those without a token.
+SELECT vitals.grant_tenant('rest_a', 'regress_rest_anon');
+SELECT vitals.create_tenant('rest_f', owner => 'regress_rest_anon');
+SELECT vitals.remove_rest();
+
 -- ---- texts for OpenAPI: a summary, and under it what there is to know
 SELECT vitals.setup_rest('regress_rest_login', 'regress_rest_anon');
 SELECT c.object FROM (

@@ -155,6 +155,11 @@ sql($node, 'postgres', 'CREATE DATABASE copied_again TEMPLATE copied');
 pauses($node, 'copied_again', 'This database was made as a copy of another one.');
 within(2, 'the original is served', sub { collector_serves($node, 'app') });
 resumes($node, 'copied_again');
+# Roles are the cluster's: what ends in a copy must go on in the original.
+sql($node, 'copied_again', "SELECT vitals.drop_tenant('acme', drop_data => true)");
+is(sql($node, 'app', "SELECT pg_has_role('web_login', 'tenant_acme', 'MEMBER')"), 't', 'a tenant that is dropped in a copy keeps its REST in the original');
+sql($node, 'copied', 'SELECT vitals.remove_rest()');
+is(sql($node, 'app', "SELECT pg_has_role('web_login', 'tenant_acme', 'MEMBER') AND pg_has_role('web_login', 'web_anon', 'MEMBER')"), 't', 'so it does when the copy takes REST back');
 sql($node, 'postgres', 'DROP DATABASE copied; ALTER DATABASE copied_again RENAME TO copied');
 within(2, 'a renamed database is served', sub { collector_serves($node, 'copied') });
 
