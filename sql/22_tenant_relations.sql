@@ -118,6 +118,17 @@ BEGIN
             PRIMARY KEY (set_key, position))$sql$,
         $sql$COMMENT ON COLUMN %1$I.set_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
         $sql$CREATE INDEX ix_set_members_metric_type ON %1$I.set_members (metric_type_id)$sql$,
+        -- What names of a batch were found to be: four fifths of the work of storing, and nearly always the same as before.
+        $sql$CREATE TABLE %1$I.known_sets (
+            names_hash uuid PRIMARY KEY,
+            set_key integer REFERENCES %1$I.series_sets ON DELETE CASCADE,
+            positions integer[],
+            scales smallint[],
+            cpu integer,
+            memory integer,
+            connections integer)$sql$,
+        $sql$COMMENT ON TABLE %1$I.known_sets IS
+            'Which set the names of a batch are, by their hash, and which of its values are where in it. Emptied when metric types change; learned anew.'$sql$,
         -- In this order no byte is lost to alignment.
         $sql$CREATE TABLE %1$I.server_snapshots (
             id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -240,7 +251,23 @@ BEGIN
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.rename_metric()$sql$,
-        $sql$REVOKE ALL ON FUNCTION %1$I.rename_metric() FROM PUBLIC$sql$]
+        $sql$REVOKE ALL ON FUNCTION %1$I.rename_metric() FROM PUBLIC$sql$,
+        -- The lock waits for what is being stored, which may remember what was so before.
+        $sql$CREATE OR REPLACE FUNCTION %1$I.forget_sets() RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO pg_catalog, pg_temp
+         AS 'BEGIN
+             LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
+             DELETE FROM %1$I.known_sets;
+             RETURN NULL;
+         END'$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$I.metric_types
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_sets
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
+        $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$]
     LOOP
         EXECUTE format(statement, tenant_schema);
     END LOOP;

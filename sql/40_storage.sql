@@ -1,69 +1,6 @@
 -- Storing what was polled. The collector calls vitals.store_polls once per tenant and turn, as the tenant's owner; a
 -- collection becomes one row of server_snapshots. core/poll_record.h describes the batch.
 
-CREATE FUNCTION vitals.pick_values(vals double precision[], positions integer[], scales smallint[]) RETURNS double precision[]
-LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-SET search_path TO pg_catalog, pg_temp
-AS 'MODULE_PATHNAME', 'vitals_pick_values';
-COMMENT ON FUNCTION vitals.pick_values(double precision[], integer[], smallint[]) IS
-'The values at the positions (from 1), each rounded to as many digits after the decimal point as its scale says, halves away from zero. Errors: 2202E no such position, or the arrays do not match; 22003 not a finite number.';
-
--- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
--- beyond it is left out.
-CREATE FUNCTION vitals.add_series(tenant_schema name, sets jsonb) RETURNS void
-LANGUAGE plpgsql
-SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-    most_series constant bigint := 100000;
-BEGIN
-    EXECUTE format(
-        $sql$WITH new_series AS MATERIALIZED (
-             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
-             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s) AS v
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             WHERE jsonb_typeof(v) = 'array'
-                 AND NOT EXISTS (SELECT FROM %1$I.series AS s
-                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, ''))
-         )
-         INSERT INTO %1$I.series (metric_type_id, instance)
-         SELECT metric_type_id, instance FROM new_series
-         LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
-                    THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
-         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING sets, most_series;
-END
-$$;
-COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
-
--- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
--- them: a tenth of the work of building objects.
-CREATE FUNCTION vitals.label_sets(tenant_schema name, set_keys integer[]) RETURNS void
-LANGUAGE plpgsql
-SET search_path TO pg_catalog, pg_temp
-AS $$
-BEGIN
-    EXECUTE format(
-        $sql$UPDATE %1$I.set_members AS m
-         SET json_before = l.json_before, json_after = l.json_after
-         FROM (SELECT m.set_key, m.position,
-                      concat(CASE WHEN m.position > 1 THEN ', ' END,
-                             CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
-                             CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
-                             CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
-                      CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
-               FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
-                            row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
-                     FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)
-                     WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
-               JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id) AS l
-         WHERE m.set_key = l.set_key AND m.position = l.position
-             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)$sql$, tenant_schema)
-        USING set_keys;
-END
-$$;
-COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
-'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
-
 -- The usual case of it: one collection more, with other series. Slow groups make two of them in every few cycles, so what
 -- changes is computed once per pair of sets, and not for each value of each server.
 CREATE FUNCTION vitals.switch_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
@@ -308,14 +245,19 @@ BEGIN
     EXECUTE format(
         $sql$WITH poll AS MATERIALIZED (
              SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
-                    (p ->> 'set')::integer AS set_nr
+                    (p ->> 'set')::integer + 1 AS set_nr
              FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS elements (p, nr)
              JOIN %1$I.servers AS s ON s.id = (p ->> 'server_id')::uuid
+         ), named AS MATERIALIZED (
+             SELECT e.set_nr, k.names_hash AS known_as, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections,
+                    (e.members ->> 'hash')::uuid AS names_hash,
+                    CASE jsonb_typeof(e.members) WHEN 'object' THEN e.members -> 'names' ELSE e.members END AS names
+             FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr)
+             LEFT JOIN %1$I.known_sets AS k ON k.names_hash = (e.members ->> 'hash')::uuid
          ), wanted AS (
              -- A series that is named twice counts once, the last time.
              SELECT DISTINCT ON (e.set_nr, s.series_key) e.set_nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
-             FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr),
-                 jsonb_array_elements(e.members) WITH ORDINALITY AS v (v, position)
+             FROM named AS e, jsonb_array_elements(CASE WHEN e.known_as IS NULL THEN e.names END) WITH ORDINALITY AS v (v, position)
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              JOIN %1$I.series AS s ON s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '')
              WHERE jsonb_typeof(v) = 'array'
@@ -351,13 +293,22 @@ BEGIN
              SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
              FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
              JOIN %1$I.series AS s USING (series_key)
+         ), translated AS MATERIALIZED (
+             SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, true AS is_known
+             FROM named AS n WHERE n.known_as IS NOT NULL
+             UNION ALL
+             SELECT n.set_nr, n.names_hash, coalesce(c.set_key, k.set_key), c.positions, c.scales, c.cpu, c.memory, c.connections, false
+             FROM named AS n LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS k ON k.hash = c.hash
+             WHERE n.known_as IS NULL
+         ), remembered AS (
+             INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
+             SELECT t.names_hash, t.set_key, t.positions, t.scales, t.cpu, t.memory, t.connections
+             FROM translated AS t WHERE $3 AND NOT t.is_known AND t.names_hash IS NOT NULL
+             ON CONFLICT DO NOTHING
          ), vector AS MATERIALIZED (
-             SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, coalesce(c.set_key, k.set_key) AS set_key,
-                    c.cpu, c.memory, c.connections,
-                    vitals.pick_values((p ->> 'vals')::double precision[], c.positions, c.scales) AS vals
-             FROM poll
-             LEFT JOIN chosen AS c ON c.set_nr = poll.set_nr + 1
-             LEFT JOIN new_set AS k ON k.hash = c.hash
+             SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
+                    vitals.pick_values((p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
+             FROM poll LEFT JOIN translated AS t USING (set_nr)
          ), stored AS (
              INSERT INTO %1$I.server_snapshots
                  (server_id, collected_at, set_key, interval_ms, duration_ms, connection_count, status, cpu_percent,
@@ -402,7 +353,8 @@ BEGIN
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
                 (SELECT array_agg(set_key) FROM new_set)
          FROM stored$sql$, tenant_schema, if_locked)
-        INTO ids, first_time, last_time, to_merge, new_sets USING batch, most_sets;
+        INTO ids, first_time, last_time, to_merge, new_sets
+        USING batch, most_sets, vitals.may_remember_sets(tenant_schema, batch);
     IF new_sets IS NOT NULL THEN
         PERFORM vitals.label_sets(tenant_schema, new_sets);
     END IF;
@@ -525,6 +477,9 @@ DECLARE
     poll jsonb;
     ids uuid[];
 BEGIN
+    IF vitals.names_wanted(tenant_schema, batch) THEN
+        RETURN;
+    END IF;
     rejected := 0;
     BEGIN
         ids := vitals.store_rows(tenant_schema, batch);
@@ -551,7 +506,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.store_polls(name, jsonb, boolean) IS
-'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message. notify: tells who listens, see vitals.notify_listeners.';
+'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message. Nothing is stored and all are NULL if the batch has hashes of sets that known_sets does not have: then it is wanted again with all names. notify: tells who listens, see vitals.notify_listeners.';
 
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql

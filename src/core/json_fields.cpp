@@ -38,20 +38,6 @@ std::string clean(std::string_view text, std::size_t limit) {
     return cleaned;
 }
 
-Json parse_line(std::string_view line, std::size_t limit) {
-    require(line.size() <= limit, "a line is too long");
-    // Depth is bounded by the callback: no field of the protocol nests deeper than this.
-    const auto shallow = [](int depth, Json::parse_event_t, Json&) {
-        require(depth <= 8, "nested too deep");
-        return true;
-    };
-    try {
-        return Json::parse(line.begin(), line.end(), shallow);
-    } catch (const Json::exception&) {
-        throw WireError("not JSON");
-    }
-}
-
 const std::string& checked_text(const Json& json, std::size_t limit) {
     require(json.is_string(), "a text is expected");
     const auto& text = json.get_ref<const std::string&>();

@@ -28,9 +28,6 @@ bool is_control(char c) noexcept;
 // Fit for a report: valid UTF-8, no control character, at most `limit` bytes, cut at a character boundary.
 std::string clean(std::string_view text, std::size_t limit);
 
-// Throws WireError for a text that is longer than `limit`, no JSON, or nested deeper than any field of ours.
-Json parse_line(std::string_view line, std::size_t limit);
-
 // An object whose every field is asked for exactly by name; what was not asked for is an error.
 class Fields {
   public:

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "core/line_reader.h"
 #include "core/metric_group_json.h"
 
 namespace vitals::core {

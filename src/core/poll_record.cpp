@@ -12,7 +12,6 @@ namespace vitals::core {
 namespace {
 
 using Json = nlohmann::json;
-using SeriesNames = std::vector<std::pair<std::string, std::string>>;
 
 // In an order of its own, so that the same series are the same set however a prober ordered them.
 std::vector<const Value*> in_order(const std::vector<Value>& values) {
@@ -24,14 +23,6 @@ std::vector<const Value*> in_order(const std::vector<Value>& values) {
         return std::tie(a->metric, a->instance) < std::tie(b->metric, b->instance);
     });
     return ordered;
-}
-
-SeriesNames names_of(const std::vector<const Value*>& values) {
-    SeriesNames names;
-    names.reserve(values.size());
-    for (const auto* value : values)
-        names.emplace_back(value->metric, value->instance);
-    return names;
 }
 
 void append(std::string& text, const std::optional<double>& value) {
@@ -55,19 +46,33 @@ std::string array_literal(const std::vector<const Value*>& values) {
 
 class Sets {
   public:
-    std::size_t number_of(SeriesNames&& names) {
-        const auto [found, is_new] = numbers_.try_emplace(std::move(names), numbers_.size());
+    explicit Sets(const KnownSets& known) : known_(known) {}
+    std::size_t number_of(const std::vector<const Value*>& values) {
+        const SetHash hash = hash_of_names(values);
+        const auto [found, is_new] = numbers_.try_emplace(hash, numbers_.size());
         if (is_new) {
-            json_.push_back(Json::array());
-            for (const auto& [metric, instance] : found->first)
-                json_.back().push_back(Json::array({metric, instance}));
+            json_.push_back(Json{{"hash", to_text(hash)}});
+            if (!known_.contains(hash)) {
+                named_.push_back(hash);
+                json_.back()["names"] = names_of(values);
+            }
         }
         return found->second;
     }
-    [[nodiscard]] Json&& json() && { return std::move(json_); }
+    Json take_json() { return std::move(json_); }
+    std::vector<SetHash> take_named() { return std::move(named_); }
 
   private:
-    std::map<SeriesNames, std::size_t> numbers_;
+    static Json names_of(const std::vector<const Value*>& values) {
+        Json names = Json::array();
+        for (const auto* value : values)
+            names.push_back(Json::array({value->metric, value->instance}));
+        return names;
+    }
+
+    const KnownSets& known_;
+    std::map<SetHash, std::size_t> numbers_;
+    std::vector<SetHash> named_;
     Json json_ = Json::array();
 };
 
@@ -118,7 +123,7 @@ Json to_json(const PollRecord& record, Sets& sets) {
     if (!record.facts.empty()) json["facts"] = record.facts;
     if (!record.values.empty()) {
         const auto values = in_order(record.values);
-        json["set"] = sets.number_of(names_of(values));
+        json["set"] = sets.number_of(values);
         json["vals"] = array_literal(values);
     }
     return json;
@@ -136,13 +141,13 @@ std::string encode_summary(const PollRecord& record) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-std::string encode_records(const std::vector<PollRecord>& records) {
-    Sets sets;
+EncodedBatch encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known) {
+    Sets sets(known);
     Json polls = Json::array();
-    for (const auto& record : records)
-        polls.push_back(to_json(record, sets));
-    const Json batch{{"sets", std::move(sets).json()}, {"polls", std::move(polls)}};
-    return batch.dump(-1, ' ', false, Json::error_handler_t::replace);
+    for (const auto* record : records)
+        polls.push_back(to_json(*record, sets));
+    const Json batch{{"sets", sets.take_json()}, {"polls", std::move(polls)}};
+    return {.json = batch.dump(-1, ' ', false, Json::error_handler_t::replace), .named = sets.take_named()};
 }
 
 }  // namespace vitals::core

@@ -1,10 +1,11 @@
 // A finished poll as the collector hands it to storage: the argument of vitals.store_polls.
 //
-// A batch is one JSON object. Most polls of a tenant have the same series, so their names stand in it once:
-//   {"sets": [[["cpu_percent", ""], ["disk_percent", "/"]], …],
+// A batch is one JSON object. Most polls of a tenant have the same series, so their names stand in it once, and not at
+// all where storage knows their hash:
+//   {"sets": [{"hash": "0c…", "names": [["cpu_percent", ""], ["disk_percent", "/"]]}, {"hash": "7f…"}, …],
 //    "polls": [{"server_id": …, "set": 0, "vals": "{12.5,NULL}", …}, …]}
 // "set" counts from 0; "vals" is an array literal of PostgreSQL, which it reads ten times as fast as JSON. Both are
-// left out where nothing was read.
+// left out where nothing was read. A set may also be the names alone, without a hash.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "core/group_history.h"
+#include "core/known_sets.h"
 #include "core/target_status.h"
 #include "core/wire.h"
 
@@ -50,7 +52,12 @@ struct PollRecord {
 // What vitals.collect_now unpacks: a JSON object with collected_at, status, duration_ms, error_class and error.
 std::string encode_summary(const PollRecord& record);
 
-// The batch, with the polls in the order given.
-std::string encode_records(const std::vector<PollRecord>& records);
+struct EncodedBatch {
+    std::string json;
+    std::vector<SetHash> named;  // the sets that are there with their names
+};
+
+// The batch, with the polls in the order given, and the names of those sets that are not known.
+EncodedBatch encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known);
 
 }  // namespace vitals::core

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "core/json_fields.h"
+#include "core/line_reader.h"
 #include "core/metric_group_json.h"
 
 namespace vitals::core {
@@ -213,28 +214,6 @@ std::map<std::string, std::string> text_map_of(const Json& json) {
     return map;
 }
 
-Value parse_value(const Json& json) {
-    array_of(json, 2, 3);
-    Value value;
-    value.metric = printable_of(json[0], max_metric_name);
-    require(!value.metric.empty(), "a metric has no name");
-    if (!json[1].is_null()) value.value = finite_of(json[1]);
-    if (json.size() == 3) value.instance = printable_of(json[2], max_instance_name);
-    return value;
-}
-
-std::vector<Value> parse_values(const Json& json) {
-    std::vector<Value> values;
-    SeriesNames seen;
-    values.reserve(array_of(json, 0, max_values).size());
-    seen.reserve(json.size());
-    for (const auto& element : json) {
-        const Value& value = values.emplace_back(parse_value(element));
-        require(seen.emplace(value.metric, value.instance).second, "a value is given twice");
-    }
-    return values;
-}
-
 std::vector<Check> parse_checks(const Json& json) {
     std::vector<Check> checks;
     for (const auto& element : array_of(json, 0, max_checks)) {
@@ -316,7 +295,7 @@ std::map<std::string, std::string> parse_facts(const Json& json) {
     return facts;
 }
 
-Result parse_result(Fields& fields) {
+Result parse_result(Fields& fields, std::vector<Value>&& values) {
     Result result;
     result.job = count_of(fields.get("job"));
     result.outcome = parse_outcome(fields.get("outcome"));
@@ -329,9 +308,9 @@ Result parse_result(Fields& fields) {
     if (const Json* bytes = fields.find("bytes")) result.bytes = count_of(*bytes);
     if (const Json* round_trips = fields.find("round_trips")) result.round_trips = count_of(*round_trips);
     if (const Json* groups = fields.find("groups")) result.groups = parse_groups(*groups);
-    if (const Json* values = fields.find("values")) result.values = parse_values(*values);
     if (const Json* checks = fields.find("checks")) result.checks = parse_checks(*checks);
     if (const Json* facts = fields.find("facts")) result.facts = parse_facts(*facts);
+    result.values = std::move(values);
     fields.done();
     return result;
 }
@@ -511,10 +490,11 @@ ProberCommand parse_command(std::string_view line) {
 }
 
 ProberReport parse_report(std::string_view line) {
-    const Json json = parse_line(line, max_result_line);
-    Fields fields(json);
-    if (json.contains("hello")) return parse_hello(fields);
-    return parse_result(fields);
+    ParsedReport report = parse_report_line(line, max_result_line);
+    Fields fields(report.fields);
+    if (!report.fields.contains("hello")) return parse_result(fields, std::move(report.values));
+    require(!report.has_values, "unknown field");
+    return parse_hello(fields);
 }
 
 }  // namespace vitals::core

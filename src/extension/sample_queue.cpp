@@ -97,8 +97,10 @@ std::size_t SampleQueue::flush_last(const Tenant& tenant, std::chrono::milliseco
 }
 
 void SampleQueue::store_batch(const Tenant& tenant, const Batch& batch, std::chrono::milliseconds limit) {
-    const auto end = records_.begin() + static_cast<std::ptrdiff_t>(batch.records);
-    const Stored stored = store(tenant, {records_.begin(), end}, limit);
+    std::vector<const core::PollRecord*> oldest;
+    for (std::size_t i = 0; i < batch.records; ++i)
+        oldest.push_back(&records_[i]);
+    const Stored stored = store(tenant, oldest, known_sets_, limit);
     for (std::size_t i = 0; i < batch.records; ++i)
         drop_oldest();
     answer_stored(stored.stored > 0

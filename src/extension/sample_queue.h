@@ -71,6 +71,7 @@ class SampleQueue {
     CollectorFigures& figures_;
     TenantProblems& problems_;
     std::deque<core::PollRecord> records_;
+    core::KnownSets known_sets_;
     std::uint64_t first_ = 0;      // the number of the oldest record
     std::size_t values_ = 0;       // of all records
     std::size_t batch_values_;     // most of a batch, for now

@@ -18,14 +18,24 @@ constexpr int most_steps = 8;
 
 }  // namespace
 
-Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records, std::chrono::milliseconds limit) {
+Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& records, core::KnownSets& known,
+             std::chrono::milliseconds limit) {
     const KeptStatement kept;
     pg::Transaction transaction("storing samples", tenant.role, limit);
-    const std::string batch = core::encode_records(records);
-    const auto rows =
-        pg::query("SELECT stored, rejected, reason FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
-                  {tenant.schema, batch, tenant.notify ? "true" : "false"});
+    const auto try_to_store = [&](const core::EncodedBatch& batch) {
+        return pg::query("SELECT stored, rejected, reason FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
+                         {tenant.schema, batch.json, tenant.notify ? "true" : "false"});
+    };
+    auto batch = core::encode_records(records, known);
+    auto rows = try_to_store(batch);
+    if (!rows.at(0).at(0)) {
+        // It was restored from a dump, or its metric types have changed.
+        known.clear();
+        batch = core::encode_records(records, known);
+        rows = try_to_store(batch);
+    }
     transaction.commit();
+    known.add(batch.named);
     const auto& row = rows.at(0);
     return {.stored = std::atoi(row.at(0).value_or("0").c_str()),
             .rejected = std::atoi(row.at(1).value_or("0").c_str()),

@@ -20,8 +20,9 @@ struct Stored {
 constexpr std::chrono::seconds storing_limit{10};
 
 // Throws pg::ServerError if nothing could be stored: the schema is damaged, or locked for too long. An asked for end of
-// the process waits for it.
-Stored store(const Tenant& tenant, const std::vector<core::PollRecord>& records, std::chrono::milliseconds limit);
+// the process waits for it. known: of this tenant; what is stored is added.
+Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& records, core::KnownSets& known,
+             std::chrono::milliseconds limit);
 
 // Brings the tenant's relations to this module's version, with the tenant's rights. Throws pg::ServerError.
 void upgrade(Tenant& tenant);

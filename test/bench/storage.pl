@@ -137,7 +137,10 @@ sub load
         BEGIN
             EXECUTE format($q$
                 SELECT jsonb_build_object(
-                    'sets', jsonb_build_array((SELECT jsonb_agg(jsonb_build_array(p.name, '') ORDER BY p.position) FROM bench.%2$I AS p)),
+                    -- The names once, afterwards their hash alone.
+                    'sets', jsonb_build_array(jsonb_build_object('hash', md5('%2$s')) ||
+                        CASE WHEN EXISTS (SELECT FROM %1$I.known_sets) THEN '{}'
+                             ELSE jsonb_build_object('names', (SELECT jsonb_agg(jsonb_build_array(p.name, '') ORDER BY p.position) FROM bench.%2$I AS p)) END),
                     'polls', jsonb_agg(jsonb_build_object(
                         'server_id', s.id, 'collected_at', $2, 'started_at', $2, 'next_due_at', $2 + interval '1 minute',
                         'old_status', 'online', 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1.5,

@@ -216,6 +216,41 @@ DELETE FROM tenant_store.metric_types WHERE name = 'swap_percent';
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-15 00:00:00+00', '[["queue_length", 4.25], ["swap_percent", 3]]'));
 SELECT series FROM pg_temp.snapshots WHERE collected_at = '2026-01-15 00:00:00+00';
 
+-- ---- names that were stored once need no more than their hash
+CREATE FUNCTION pg_temp.store_hashed(names jsonb, hash text, VARIADIC polls jsonb[]) RETURNS TABLE (stored integer, rejected integer, reason text)
+LANGUAGE sql AS
+$$
+    SELECT s.* FROM vitals.store_polls('tenant_store', jsonb_set(pg_temp.batch(VARIADIC polls), '{sets}', jsonb_build_array(
+        jsonb_strip_nulls(jsonb_build_object('hash', md5(hash), 'names', names))))) AS s
+$$;
+-- What is not known is asked for, and nothing stored.
+SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 01:00:00+00'));
+SELECT count(*) AS rows FROM tenant_store.server_snapshots WHERE collected_at >= '2026-01-15 01:00:00+00';
+CREATE FUNCTION pg_temp.names() RETURNS jsonb LANGUAGE sql AS
+$$ SELECT '[["memory_percent", ""], ["queue_length", ""], ["cpu_percent", ""], ["disk_percent", "/new"], ["no_such", ""]]'::jsonb $$;
+SELECT * FROM pg_temp.store_hashed(pg_temp.names(), 'a', pg_temp.poll('sql01', '2026-01-15 01:00:00+00') || '{"vals": "{1.5,2.25,3.5,4.5,5}"}');
+SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 01:01:00+00') || '{"vals": "{6.5,NULL,8.5,9.125,10}"}');
+-- Too few values are refused, known or not.
+SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 01:02:00+00') || '{"vals": "{6.5}"}');
+SELECT cpu, mem, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 01:00:00+00';
+SELECT count(*) AS known, count(set_key) AS sets FROM tenant_store.known_sets;
+-- Names of which none counts are known, too.
+SELECT * FROM pg_temp.store_hashed('[["no_such", ""]]', 'b', pg_temp.poll('sql01', '2026-01-15 01:03:00+00') || '{"vals": "{1}"}');
+SELECT * FROM pg_temp.store_hashed(NULL, 'b', pg_temp.poll('sql01', '2026-01-15 01:04:00+00') || '{"vals": "{1}"}');
+SELECT collected_at, set_key, vals FROM tenant_store.server_snapshots WHERE collected_at >= '2026-01-15 01:03:00+00';
+-- Whatever changes what a name stands for, or its scale, makes them unknown.
+UPDATE tenant_store.metric_types SET scale = 0 WHERE name = 'queue_length';
+SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 02:00:00+00'));
+SELECT * FROM pg_temp.store_hashed(pg_temp.names(), 'a', pg_temp.poll('sql01', '2026-01-15 02:00:00+00') || '{"vals": "{1.5,2.25,3.5,4.5,5}"}');
+INSERT INTO tenant_store.metric_types (name, unit, description, kind, scale) VALUES ('no_such', '1', 'Now there is.', 'gauge', 1);
+SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 02:01:00+00'));
+SELECT * FROM pg_temp.store_hashed(pg_temp.names(), 'a', pg_temp.poll('sql01', '2026-01-15 02:01:00+00') || '{"vals": "{1.5,2.25,3.5,4.5,5}"}');
+SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 02:00:00+00';
+-- Room is made for new ones.
+INSERT INTO tenant_store.known_sets (names_hash) SELECT md5('made up ' || n)::uuid FROM generate_series(1, 20000) AS n;
+SELECT * FROM pg_temp.store_hashed('[["cpu_percent", ""]]', 'c', pg_temp.poll('sql01', '2026-01-15 02:02:00+00') || '{"vals": "{1}"}');
+SELECT count(*) AS known FROM tenant_store.known_sets;
+
 -- ---- what belonged to a server that is gone
 DELETE FROM tenant_store.servers WHERE name = 'sql02';
 SELECT DISTINCT server FROM vitals.latest_metrics;

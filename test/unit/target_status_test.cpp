@@ -75,11 +75,13 @@ TEST(PollRecord, IsWhatStorageReads) {
     record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
     record.interval_ms = 60000;
     // A cycle that passed without a poll has neither a start nor a duration.
-    EXPECT_EQ(encode_records({record}),
+    EXPECT_EQ(encode_records({&record}, {}).json,
               R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,)"
               R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,)"
               R"("next_due_at":"","old_status":"unknown","server_id":"e1","set":0,"status":"degraded",)"
-              R"("vals":"{NULL,10.5}"}],"sets":[[["cpu_percent",""],["disk_percent","/"]]]})");
+              R"("vals":"{NULL,10.5}"}],"sets":[{"hash":")" +
+                  to_text(hash_of_names({&record.values[0], &record.values[1]})) +
+                  R"(","names":[["cpu_percent",""],["disk_percent","/"]]}]})");
 }
 
 TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
@@ -97,7 +99,7 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
           .failure = Failure{ErrorClass::permission, 229, "no"}},
          "now",
          ""}};
-    EXPECT_EQ(encode_records({record}),
+    EXPECT_EQ(encode_records({&record}, {}).json,
               R"({"polls":[{"bytes":4000,"collected":false,"collected_at":"","consecutive_failures":0,)"
               R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
               R"("number":229,"rows":0,"state":"denied"},)"
@@ -120,11 +122,53 @@ TEST(PollRecord, NamesTheSameSeriesOnce) {
     one.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 0.1}};
     PollRecord other;
     other.values = {{"disk_percent", "/", 1e300}, {"cpu_percent", "", std::numeric_limits<double>::infinity()}};
-    const std::string batch = encode_records({one, PollRecord{}, other});
-    EXPECT_NE(batch.find(R"("vals":"{1.5,0.1}")"), std::string::npos);
-    EXPECT_NE(batch.find(R"("vals":"{NULL,1e+300}")"), std::string::npos);
-    EXPECT_NE(batch.find(R"("sets":[[["cpu_percent",""],["disk_percent","/"]]])"), std::string::npos);
-    EXPECT_EQ(batch.find(R"("set":1)"), std::string::npos);
+    const PollRecord none;
+    const EncodedBatch batch = encode_records({&one, &none, &other}, {});
+    EXPECT_NE(batch.json.find(R"("vals":"{1.5,0.1}")"), std::string::npos);
+    EXPECT_NE(batch.json.find(R"("vals":"{NULL,1e+300}")"), std::string::npos);
+    EXPECT_NE(batch.json.find(R"("names":[["cpu_percent",""],["disk_percent","/"]])"), std::string::npos);
+    EXPECT_EQ(batch.json.find(R"("set":1)"), std::string::npos);
+    EXPECT_EQ(batch.named.size(), 1U);
+}
+
+TEST(PollRecord, NamesNoSetThatStorageKnows) {
+    PollRecord one;
+    one.values = {{"cpu_percent", "", 1.5}};
+    PollRecord other;
+    other.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 2}};
+    KnownSets known;
+    known.add(encode_records({&one}, known).named);
+    const EncodedBatch batch = encode_records({&one, &other}, known);
+    ASSERT_EQ(batch.named.size(), 1U);
+    EXPECT_FALSE(known.contains(batch.named.front()));
+    EXPECT_EQ(batch.json.find(R"([["cpu_percent",""]])"), std::string::npos);
+    known.add(batch.named);
+    EXPECT_TRUE(encode_records({&one, &other}, known).named.empty());
+    known.clear();
+    EXPECT_EQ(encode_records({&one, &other}, known).named.size(), 2U);
+}
+
+TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
+    const Value ab_c{"ab", "c", 1};
+    const Value a_bc{"a", "bc", 1};
+    const Value a{"a", "", 1};
+    const Value b{"b", "", 1};
+    EXPECT_NE(hash_of_names({&ab_c}), hash_of_names({&a_bc}));
+    EXPECT_NE(hash_of_names({&a, &b}), hash_of_names({&b, &a}));
+    EXPECT_NE(hash_of_names({&a}), hash_of_names({&a, &a}));
+    EXPECT_EQ(to_text(hash_of_names({})).size(), 32U);
+}
+
+TEST(KnownSets, AreBounded) {
+    KnownSets known;
+    std::vector<SetHash> many(20'000);
+    for (std::size_t i = 0; i < many.size(); ++i)
+        std::memcpy(many[i].data(), &i, sizeof i);
+    known.add(many);
+    EXPECT_TRUE(known.contains(many.back()));
+    known.add({SetHash{0xff}});
+    EXPECT_FALSE(known.contains(many.back()));
+    EXPECT_TRUE(known.contains(SetHash{0xff}));
 }
 
 }  // namespace

@@ -1,0 +1,116 @@
+-- Which series the arrays of values are of: sets of series, and what names of a batch are known to be. core/poll_record.h
+-- describes the batch.
+
+CREATE FUNCTION vitals.pick_values(vals double precision[], positions integer[], scales smallint[]) RETURNS double precision[]
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_pick_values';
+COMMENT ON FUNCTION vitals.pick_values(double precision[], integer[], smallint[]) IS
+'The values at the positions (from 1), each rounded to as many digits after the decimal point as its scale says, halves away from zero. Errors: 2202E no such position, or the arrays do not match; 22003 not a finite number.';
+
+-- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
+-- beyond it is left out.
+CREATE FUNCTION vitals.add_series(tenant_schema name, sets jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_series constant bigint := 100000;
+BEGIN
+    EXECUTE format(
+        $sql$WITH new_series AS MATERIALIZED (
+             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
+             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(CASE jsonb_typeof(s) WHEN 'object' THEN s -> 'names' ELSE s END) AS v
+             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+             WHERE jsonb_typeof(v) = 'array'
+                 AND NOT EXISTS (SELECT FROM %1$I.series AS s
+                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, ''))
+         )
+         INSERT INTO %1$I.series (metric_type_id, instance)
+         SELECT metric_type_id, instance FROM new_series
+         LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
+                    THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
+         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING sets, most_series;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
+
+-- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
+-- them: a tenth of the work of building objects.
+CREATE FUNCTION vitals.label_sets(tenant_schema name, set_keys integer[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format(
+        $sql$UPDATE %1$I.set_members AS m
+         SET json_before = l.json_before, json_after = l.json_after
+         FROM (SELECT m.set_key, m.position,
+                      concat(CASE WHEN m.position > 1 THEN ', ' END,
+                             CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
+                             CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
+                             CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
+                      CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
+               FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
+                            row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
+                     FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)
+                     WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
+               JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id) AS l
+         WHERE m.set_key = l.set_key AND m.position = l.position
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)$sql$, tenant_schema)
+        USING set_keys;
+END
+$$;
+COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
+'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
+
+CREATE FUNCTION vitals.names_wanted(tenant_schema name, batch jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    wanted boolean;
+BEGIN
+    EXECUTE format(
+        $sql$SELECT EXISTS (SELECT FROM jsonb_array_elements($1 -> 'sets') AS e
+                      WHERE jsonb_typeof(e) = 'object' AND NOT e ? 'names'
+                          AND NOT EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid))$sql$,
+        tenant_schema) INTO wanted USING batch;
+    RETURN wanted;
+END
+$$;
+COMMENT ON FUNCTION vitals.names_wanted(name, jsonb) IS
+'Whether a batch has sets without their names that are not in known_sets. Called by vitals.store_polls.';
+
+CREATE FUNCTION vitals.may_remember_sets(tenant_schema name, batch jsonb) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_known constant integer := 20000;
+    new_sets integer;
+    known integer;
+BEGIN
+    EXECUTE format(
+        $sql$SELECT count(*) FROM jsonb_array_elements($1 -> 'sets') AS e
+             WHERE jsonb_typeof(e) = 'object'
+                 AND NOT EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid)$sql$, tenant_schema)
+        INTO new_sets USING batch;
+    IF new_sets = 0 THEN
+        RETURN false;
+    END IF;
+    -- Not there while a transaction that changes metric types is open: what it changes is not to be remembered, and not
+    -- to be waited for.
+    EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
+    EXECUTE format('SELECT count(*) FROM %I.known_sets', tenant_schema) INTO known;
+    -- They are learned again by those who need them.
+    IF known + new_sets > most_known THEN
+        EXECUTE format('DELETE FROM %I.known_sets', tenant_schema);
+    END IF;
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb) IS
+'Whether what the new sets of a batch are to be written to known_sets, for which it makes room. Called by vitals.store_snapshots.';

@@ -1,0 +1,44 @@
+// Which sets of series storage knows by their hash. The names of a collection are four fifths of its bytes and nearly
+// always those of the poll before; once they are stored, their hash stands for them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "core/wire.h"
+
+namespace vitals::core {
+
+// BLAKE2b: a server that is watched chooses names of instances, and must not find those that stand for another's set.
+using SetHash = std::array<std::uint8_t, 16>;
+
+// Of the names in this order.
+SetHash hash_of_names(const std::vector<const Value*>& values);
+
+// 32 hexadecimal digits, which uuid reads.
+std::string to_text(const SetHash& hash);
+
+// What one collector has seen storage take of one tenant. A mistake costs a query: storage says what it does not know.
+class KnownSets {
+  public:
+    [[nodiscard]] bool contains(const SetHash& hash) const { return hashes_.contains(hash); }
+    void add(const std::vector<SetHash>& hashes);
+    void clear() { hashes_.clear(); }
+
+  private:
+    struct FirstBytes {
+        std::size_t operator()(const SetHash& hash) const noexcept {
+            std::size_t bytes = 0;
+            std::memcpy(&bytes, hash.data(), sizeof bytes);
+            return bytes;
+        }
+    };
+    std::unordered_set<SetHash, FirstBytes> hashes_;
+};
+
+}  // namespace vitals::core
