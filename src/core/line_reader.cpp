@@ -1,0 +1,211 @@
+#include "core/line_reader.h"
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+namespace vitals::core {
+
+namespace {
+
+// No field of the protocol nests deeper.
+constexpr std::size_t most_depth = 8;
+constexpr const char* wrong_array = "an array of another size is expected";
+
+// The values of a result, event by event.
+class ValueReader {
+  public:
+    explicit ValueReader(std::vector<Value>& values) : values_(values) {}
+
+    void start_array() {
+        require(part_ == Part::none, "a text is expected");
+        require(values_.size() < max_values, wrong_array);
+        values_.emplace_back();
+        part_ = Part::metric;
+    }
+    // False: the list itself has ended.
+    bool end_array() {
+        if (part_ == Part::none) return false;
+        require(part_ >= Part::instance, wrong_array);
+        part_ = Part::none;
+        return true;
+    }
+    void text(const std::string& text) {
+        if (part_ == Part::metric) {
+            require(!text.empty(), "a metric has no name");
+            values_.back().metric = checked(text, max_metric_name);
+        } else if (part_ == Part::instance) {
+            values_.back().instance = checked(text, max_instance_name);
+        } else {
+            other();
+        }
+        next();
+    }
+    void number(std::optional<double> value) {
+        if (part_ != Part::number) other();
+        require(!value || std::isfinite(*value), "a number is not finite");
+        values_.back().value = value;
+        next();
+    }
+    [[noreturn]] void other() const {
+        require(part_ != Part::none && part_ != Part::end, wrong_array);
+        throw WireError(part_ == Part::number ? "a number is expected" : "a text is expected");
+    }
+
+  private:
+    enum class Part { none, metric, number, instance, end };
+
+    static const std::string& checked(const std::string& text, std::size_t limit) {
+        require(text.size() <= limit, "a text is too long");
+        require(std::none_of(text.begin(), text.end(), is_control), "a text contains control characters");
+        return text;
+    }
+    void next() { part_ = static_cast<Part>(static_cast<int>(part_) + 1); }
+
+    std::vector<Value>& values_;
+    Part part_ = Part::none;  // what comes next in the value that is open; none: no value is
+};
+
+class LineReader final : public nlohmann::json_sax<Json> {
+  public:
+    // report: null: values are nothing special.
+    explicit LineReader(ParsedReport* report)
+        : report_(report), values_(report != nullptr ? report->values : no_values_) {}
+
+    [[nodiscard]] Json take() { return std::move(root_); }
+
+    bool null() override { return in_values_ ? number(std::nullopt) : add(nullptr); }
+    bool boolean(bool value) override { return scalar(value); }
+    bool number_integer(number_integer_t value) override {
+        return in_values_ ? number(static_cast<double>(value)) : add(value);
+    }
+    bool number_unsigned(number_unsigned_t value) override {
+        return in_values_ ? number(static_cast<double>(value)) : add(value);
+    }
+    bool number_float(number_float_t value, const string_t& /*text*/) override {
+        return in_values_ ? number(value) : add(value);
+    }
+    bool string(string_t& value) override {
+        if (!in_values_) return add(std::move(value));
+        values_.text(value);
+        return true;
+    }
+    bool binary(binary_t& /*value*/) override { return false; }
+
+    bool start_object(std::size_t /*elements*/) override {
+        if (in_values_) values_.other();
+        return open(Json::object());
+    }
+    bool end_object() override { return close(); }
+    bool key(string_t& name) override {
+        is_values_ = report_ != nullptr && open_.size() == 1 && name == "values";
+        if (!is_values_) slot_ = &(*open_.back())[std::move(name)];
+        return true;
+    }
+    bool start_array(std::size_t /*elements*/) override {
+        if (in_values_) {
+            values_.start_array();
+            return true;
+        }
+        if (!std::exchange(is_values_, false)) return open(Json::array());
+        require(!std::exchange(report_->has_values, true), "a field is given twice");
+        in_values_ = true;
+        return true;
+    }
+    bool end_array() override {
+        if (!in_values_) return close();
+        in_values_ = values_.end_array();
+        return true;
+    }
+    bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
+                     const nlohmann::detail::exception& /*error*/) override {
+        return false;
+    }
+
+  private:
+    template <typename Scalar>
+    bool scalar(Scalar value) {
+        if (in_values_) values_.other();
+        return add(value);
+    }
+    bool number(std::optional<double> value) {
+        values_.number(value);
+        return true;
+    }
+
+    bool add(Json&& value) {
+        place(std::move(value));
+        return true;
+    }
+    Json* place(Json&& value) {
+        require(!is_values_, wrong_array);
+        if (open_.empty()) {
+            root_ = std::move(value);
+            return &root_;
+        }
+        if (open_.back()->is_array()) return &open_.back()->emplace_back(std::move(value));
+        *slot_ = std::move(value);
+        return slot_;
+    }
+    bool open(Json&& container) {
+        require(open_.size() < most_depth, "nested too deep");
+        open_.push_back(place(std::move(container)));
+        return true;
+    }
+    bool close() {
+        open_.pop_back();
+        return true;
+    }
+
+    ParsedReport* report_;
+    std::vector<Value> no_values_;
+    ValueReader values_;
+    bool in_values_ = false;
+    bool is_values_ = false;  // the key before was that of the values
+    Json root_;
+    std::vector<Json*> open_;  // none of them moves while it is open
+    Json* slot_ = nullptr;     // of the key before
+};
+
+Json read_line(std::string_view line, std::size_t limit, ParsedReport* report) {
+    require(line.size() <= limit, "a line is too long");
+    LineReader reader(report);
+    require(Json::sax_parse(line.begin(), line.end(), &reader), "not JSON");
+    return reader.take();
+}
+
+// By hashes, which sort faster than texts and need no memory each.
+void require_each_once(const std::vector<Value>& values) {
+    const std::hash<std::string_view> hash;
+    std::vector<std::pair<std::size_t, const Value*>> seen;
+    seen.reserve(values.size());
+    for (const auto& value : values)
+        seen.emplace_back(hash(value.metric) * 31 + hash(value.instance), &value);
+    // The texts as well: a prober may choose them so that all hashes are the same.
+    std::sort(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
+        return std::tie(a.first, a.second->metric, a.second->instance) <
+               std::tie(b.first, b.second->metric, b.second->instance);
+    });
+    const auto twice = std::adjacent_find(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
+        return a.first == b.first && a.second->metric == b.second->metric && a.second->instance == b.second->instance;
+    });
+    require(twice == seen.end(), "a value is given twice");
+}
+
+}  // namespace
+
+Json parse_line(std::string_view line, std::size_t limit) {
+    return read_line(line, limit, nullptr);
+}
+
+ParsedReport parse_report_line(std::string_view line, std::size_t limit) {
+    ParsedReport report;
+    report.fields = read_line(line, limit, &report);
+    require_each_once(report.values);
+    return report;
+}
+
+}  // namespace vitals::core
