@@ -63,6 +63,8 @@ while (1)
     if ($count > 0) { sysread($socket, $buffer, 65536, length $buffer) or exit 0; }
     while ($buffer =~ s/^([^\n]*)\n//)
     {
+        # Reading a long one in Perl takes longer than a poll may.
+        next if length $1 > 65536 && substr($1, 0, 9) eq '{"define"';
         my $line = decode_json($1);
         if (exists $line->{define})
         {
