@@ -68,8 +68,7 @@ void ProberSupervisor::define(SharedDefinitions definitions) {
     if (before) {
         for (const auto& [connector, groups] : before->of_connector) {
             if (definitions_->of_connector.contains(connector)) continue;
-            send(core::encode(
-                core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
+            send(core::encode(core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
         }
     }
     send_definitions();

@@ -73,8 +73,8 @@ class SampleQueue {
     CollectorFigures& figures_;
     TenantProblems& problems_;
     std::deque<Waiting> waiting_;
-    Batch all_;           // what waits
-    Batch most_;          // of a batch, for now
+    Batch all_;                // what waits
+    Batch most_;               // of a batch, for now
     std::size_t awaited_ = 0;  // records that sessions wait for
     int failed_alone_ = 0;     // times in a row that the oldest could not be stored, through its own fault
     Time oldest_{};

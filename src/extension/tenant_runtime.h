@@ -138,7 +138,7 @@ class TenantRuntime {
     bool own_groups_changed_ = true;
     std::string own_groups_problem_;  // of the last reading; empty: none
     std::string left_out_groups_;     // which, and why
-    SharedDefinitions definitions_;  // never null
+    SharedDefinitions definitions_;   // never null
     // By what is enabled: most targets of a tenant have the same.
     std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
     TenantProblems problems_;
