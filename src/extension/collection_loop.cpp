@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/fair_share.h"
+#include "core/pace.h"
 #include "extension/collector.h"
 #include "extension/collector_report.h"
 #include "extension/installation.h"
@@ -45,9 +46,6 @@ constexpr auto least_last_storing = 500ms;
 constexpr int most_requests_a_turn = 4;
 
 constexpr auto definitions_gap = 500ms;
-
-constexpr auto least_reload_gap = 100ms;
-constexpr auto most_reload_gap = 500ms;
 
 // What one tenant may take for storing, of the time until the given end.
 std::chrono::milliseconds storing_limit_until(Time end, Time now) {
@@ -107,6 +105,7 @@ class CollectionLoop {
     std::map<int, std::unique_ptr<TenantRuntime>> tenants_;
     std::uint64_t generation_ = 0;
     Time next_reload_{};
+    core::Pace reload_pace_;
     Time earliest_reload_{};
     bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
@@ -130,8 +129,7 @@ void CollectionLoop::reload_if_due() {
     reload(now);
     // However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a
     // longer wait of its own (retry_of_failure).
-    const Time read = Clock::now();
-    earliest_reload_ = read + std::clamp<Clock::duration>((read - now) * 4, least_reload_gap, most_reload_gap);
+    earliest_reload_ = reload_pace_.done(now, Clock::now());
 }
 
 void CollectionLoop::reload(Time now) {
