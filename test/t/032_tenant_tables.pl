@@ -13,9 +13,11 @@ use Test::More;
 my $limit = 10;
 # What failed is tried again after five seconds.
 my $retry_limit = 20;
+# A tenant that takes long to read waits for twenty times that.
+my $slow_limit = 60;
 
 my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('tables', install_path => $tree, conf => "vitals.reload_interval = '1h'\nvitals.shutdown_grace = '2s'");
+my $node = new_cluster('tables', install_path => $tree, conf => "vitals.collection_timeout = '60s'\nvitals.reload_interval = '1h'\nvitals.shutdown_grace = '2s'");
 my $collector = ready_database($node, 'app');
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
@@ -49,11 +51,16 @@ as_owner('DROP VIEW tenant_acme.settings; ALTER TABLE tenant_acme.real_settings 
 within($retry_limit, 'once they can be read there is no problem', sub {
     sql('SELECT vitals.notify_collector()'); collect_now('good') eq 'online' && problem() eq '' });
 
+# A change that comes while a tenant has to wait is seen with the next look.
+$node->append_conf('postgresql.conf', "vitals.reload_interval = '500ms'");
+$node->reload;
+
 # -- numbers that no schedule can work with
 $node->safe_psql('app', "SELECT vitals.create_tenant('other')");
 add_polled_server($node, 'app', 'other', 'witness', host => "'good'");
 as_owner('ALTER TABLE tenant_acme.collection_config DROP CONSTRAINT collection_config_interval_seconds_check');
 sql("SELECT vitals.collection_start('good')");
+within($limit, 'two servers are collected', sub { sql('SELECT targets FROM vitals.worker_status') eq '2' });
 foreach my $interval (0, -60, -2147483648, 2147483647)
 {
     as_owner("UPDATE tenant_acme.collection_config SET interval_seconds = $interval");
@@ -80,12 +87,22 @@ as_owner(q{INSERT INTO tenant_acme.metric_groups (name, connector, definition)
     SELECT 'big' || n, 'mssql', g.definition || jsonb_build_object('name', 'big' || n, 'variants',
            (SELECT jsonb_agg(jsonb_build_object('min_version', 20 - v, 'sql', 'SELECT 1 AS mine_a --' || repeat('x', 30000))) FROM generate_series(1, 4) AS v))
     FROM tenant_acme.metric_groups AS g, generate_series(1, 40) AS n WHERE g.name = 'mine'});
-within($limit, 'more than a prober is told of is left out', sub { problem() =~ /too long together/ });
+within($slow_limit, 'more than a prober is told of is left out', sub { problem() =~ /too long together/ });
 like(problem(), qr/^metric group "big\d+" is left out: the tenant's groups are too long together/, 'and the problem names it');
 within($limit, 'the servers are polled', sub { collect_now('good') eq 'online' });
 is(prober_pid($node, 'app', 'acme'), $prober, 'by the same prober');
+sql("SELECT vitals.add_server('deaf', host => 'deaf'), vitals.collection_start('deaf')");
+within($limit, 'it is given a job that it stops at', sub { sql('SELECT in_flight FROM vitals.worker_status') > 0 });
+my $length = 29000;
+within($slow_limit, 'once it takes no more it is ended', sub {
+    ++$length;
+    as_owner(qq{UPDATE tenant_acme.metric_groups AS g SET definition = jsonb_set(g.definition, '{variants,0,sql}',
+        to_jsonb('SELECT 1 AS mine_a --' || repeat('x', $length))) WHERE g.name LIKE 'big%'});
+    sql("SELECT last_exit FROM vitals.probers WHERE tenant = 'acme'") =~ /does not read/ });
+within($limit, 'and its poll is done by the next', sub { status_of($node, 'app', 'acme', 'deaf') eq 'online|' });
+sql("SELECT vitals.remove_server('deaf')");
 as_owner(q{DELETE FROM tenant_acme.metric_groups WHERE name LIKE 'big%'; UPDATE tenant_acme.metric_groups SET connector = repeat('ä', 100)});
-within($limit, 'so is the group of a connector with a name that is too long', sub { problem() =~ /the name of its connector is too long/ });
+within($slow_limit, 'so is the group of a connector with a name that is too long', sub { problem() =~ /the name of its connector is too long/ });
 within($limit, 'and the servers are polled', sub { collect_now('good') eq 'online' });
 as_owner('DELETE FROM tenant_acme.metric_groups');
 within($limit, 'without it there is no problem', sub { problem() eq '' });
