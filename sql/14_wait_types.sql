@@ -20,7 +20,8 @@ $json$
 -- Apart from the catalogue, so that a dump carries them alone, and an update of the extension leaves them.
 CREATE TABLE vitals.wait_type_choices (
     wait_type text PRIMARY KEY CHECK (wait_type ~ '^[A-Z0-9_]{1,60}$'),
-    category text CHECK (length(category) BETWEEN 1 AND 60),
+    -- In bytes as the prober counts: what it refuses would cost the group.
+    category text CHECK (length(category) BETWEEN 1 AND 60 AND octet_length(category) <= 128),
     ignored boolean,
     chosen_by name NOT NULL DEFAULT session_user,
     chosen_at timestamptz NOT NULL DEFAULT now()

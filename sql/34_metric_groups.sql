@@ -40,12 +40,12 @@ BEGIN
             DETAIL = format('Got %s.', coalesce(quote_literal(left(wait_type, 100)), 'NULL')),
             HINT = 'A wait type is written as in sys.dm_os_wait_stats: capital letters, digits and underscores.';
     END IF;
-    IF length(category) NOT BETWEEN 1 AND 60 OR category ~ '[[:cntrl:]/]' OR lower(category) = 'ignored' THEN
+    IF length(category) NOT BETWEEN 1 AND 60 OR octet_length(category) > 128 OR category ~ '[[:cntrl:]/]' OR lower(category) = 'ignored' THEN
         RAISE EXCEPTION USING
             ERRCODE = 'invalid_parameter_value',
             MESSAGE = 'invalid wait category',
             DETAIL = format('Got %s.', quote_literal(left(category, 100))),
-            HINT = 'A category is a text of 1 to 60 characters without slash. To leave a wait type out: ignored => true.';
+            HINT = 'A category is a text of 1 to 60 characters, and at most 128 bytes, without slash. To leave a wait type out: ignored => true.';
     END IF;
     DELETE FROM vitals.wait_type_choices AS w WHERE w.wait_type = classify_wait.wait_type;
     IF category IS NOT NULL OR ignored IS NOT NULL THEN

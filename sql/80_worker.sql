@@ -52,7 +52,7 @@ COMMENT ON COLUMN vitals.worker_status.cycles_passed IS
 'Cycles of servers that are down: each leaves a row with status offline, without a connection being tried.';
 COMMENT ON COLUMN vitals.worker_status.samples_stored IS 'Rows written to server_snapshots.';
 COMMENT ON COLUMN vitals.worker_status.samples_rejected IS 'Polls that a tenant''s tables refused.';
-COMMENT ON COLUMN vitals.worker_status.samples_dropped IS 'Polls given up because a tenant''s schema took none for too long, or because the collector had to end.';
+COMMENT ON COLUMN vitals.worker_status.samples_dropped IS 'Polls given up because a tenant''s schema took none for too long, or could not take this one, or because the collector had to end.';
 COMMENT ON COLUMN vitals.worker_status.last_error IS
 'The last problem of the running collector (a tenant''s schema, a rejected sample), else what ended the one before unexpectedly.';
 COMMENT ON COLUMN vitals.worker_status.last_error_at IS 'When that happened.';

@@ -12,6 +12,9 @@ using std::chrono::milliseconds;
 
 constexpr auto first_probe_wait = 10s;
 constexpr auto most_probe_wait = 5min;
+// An interval comes from a table that its owner can change as he likes: none divides by zero or never ends.
+constexpr milliseconds least_interval = 1s;
+constexpr milliseconds most_interval = 24h;
 
 // FNV-1a: must never change, or a fleet's phases would move with an upgrade.
 std::uint64_t stable_hash(std::string_view text) noexcept {
@@ -34,6 +37,10 @@ Schedule::Time next_place(Schedule::Time after, milliseconds interval, milliseco
     auto place = since_epoch - since_epoch % interval + phase;
     if (place <= since_epoch) place += interval;
     return Schedule::Time{place};
+}
+
+milliseconds usable(milliseconds interval) noexcept {
+    return std::clamp(interval, least_interval, most_interval);
 }
 
 // Never "healthy" by having run for long: only a good poll starts over.
@@ -72,7 +79,8 @@ void Places::give_back(Lane lane) noexcept {
     --taken_.at(index_of(lane));
 }
 
-void Schedule::put(Key key, std::string_view identity, milliseconds interval, Time now, Lane lane) {
+void Schedule::put(Key key, std::string_view identity, milliseconds wanted, Time now, Lane lane) {
+    const milliseconds interval = usable(wanted);
     const auto known = entries_.find(key);
     if (known == entries_.end()) {
         wait_until(key, add(key, identity, interval, lane), Wait::poll, now);
@@ -87,7 +95,8 @@ void Schedule::put(Key key, std::string_view identity, milliseconds interval, Ti
     if (entry.wait == Wait::poll) wait_until(key, entry, Wait::poll, std::min(entry.due, place));
 }
 
-void Schedule::put_down(Key key, std::string_view identity, milliseconds interval, Time now) {
+void Schedule::put_down(Key key, std::string_view identity, milliseconds wanted, Time now) {
+    const milliseconds interval = usable(wanted);
     Entry& entry = add(key, identity, interval, Lane::failing);
     begin_cycles(key, entry, next_place(now, interval, entry.phase));
     wait_until(key, entry, Wait::poll, now);
@@ -190,6 +199,12 @@ void Schedule::hurry(Key key, Time now, Lane lane) {
         end_cycles(key, entry);
         entry.lane = lane;
         wait_until(key, entry, Wait::poll, due);
+    }
+}
+
+void Schedule::hurry_probes(Time now) {
+    for (auto& [key, entry] : entries_) {
+        if (entry.wait == Wait::probe) wait_until(key, entry, Wait::probe, std::min(entry.due, now));
     }
 }
 

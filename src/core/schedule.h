@@ -89,11 +89,12 @@ class Schedule {
 
     // Adds a target (due now), or changes the interval of a known one (due at its next place in the new interval).
     // identity: what the phase is computed from, the target's uuid.
-    void put(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now,
+    // An interval is made one of a second to a day.
+    void put(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now,
              Lane lane = Lane::unproven);
     // Adds a target that was down when it was seen last: a poll is due now, which may find another reason than a probe
     // would, and its cycles pass already.
-    void put_down(Key key, std::string_view identity, std::chrono::milliseconds interval, Time now);
+    void put_down(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now);
     void remove(Key key);
 
     // Takes what is due and has a place, best lane first, the longest overdue first. What was taken is not due again
@@ -111,6 +112,8 @@ class Schedule {
     // Makes a poll of a waiting target due at once, in the given lane; of one that is being probed, when the probe
     // ends.
     void hurry(Key key, Time now, Lane lane);
+    // Makes the waiting probes due at once: what was in the way of all of them may be gone.
+    void hurry_probes(Time now);
     // When the cycle of a target that is down begins, or its next poll is due.
     [[nodiscard]] Time next_cycle(Key key) const;
     [[nodiscard]] bool is_down(Key key) const;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/fair_share.h"
+#include "core/pace.h"
 #include "extension/collector.h"
 #include "extension/collector_report.h"
 #include "extension/installation.h"
@@ -39,15 +40,18 @@ constexpr auto least_publish_gap = 50ms;
 // The memory of hundreds of probers is not worth more.
 constexpr auto memory_gap = 5s;
 constexpr auto overdue_after = 1s;
-// Also where the grace time is zero, or all of it was used.
+// Of all tenants together; also where the grace time is zero, or all of it was used.
 constexpr auto least_last_storing = 500ms;
 // However many sessions ask, polls have their turn in between.
 constexpr int most_requests_a_turn = 4;
 
 constexpr auto definitions_gap = 500ms;
 
-constexpr auto least_reload_gap = 100ms;
-constexpr auto most_reload_gap = 500ms;
+// What one tenant may take for storing, of the time until the given end.
+std::chrono::milliseconds storing_limit_until(Time end, Time now) {
+    return std::clamp<std::chrono::milliseconds>(std::chrono::floor<std::chrono::milliseconds>(end - now), 0ms,
+                                                 storing_limit);
+}
 
 class CollectionLoop {
   public:
@@ -84,6 +88,7 @@ class CollectionLoop {
     void reload_if_due();
     void reload(Time now);
     void read_definitions(Time now);
+    void note_definitions_problem(const std::string& problem, const char* hint);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
     void dispatch();
@@ -100,6 +105,7 @@ class CollectionLoop {
     std::map<int, std::unique_ptr<TenantRuntime>> tenants_;
     std::uint64_t generation_ = 0;
     Time next_reload_{};
+    core::Pace reload_pace_;
     Time earliest_reload_{};
     bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
@@ -123,8 +129,7 @@ void CollectionLoop::reload_if_due() {
     reload(now);
     // However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a
     // longer wait of its own (retry_of_failure).
-    const Time read = Clock::now();
-    earliest_reload_ = read + std::clamp<Clock::duration>((read - now) * 4, least_reload_gap, most_reload_gap);
+    earliest_reload_ = reload_pace_.done(now, Clock::now());
 }
 
 void CollectionLoop::reload(Time now) {
@@ -166,20 +171,30 @@ void CollectionLoop::read_definitions(Time now) {
     definitions_of_ = generation_;
     next_definitions_ = now + definitions_gap;
     try {
-        auto definitions = load_builtin_definitions();
+        std::string left_out;
+        auto definitions = load_builtin_definitions(left_out);
         // The same lines for the same groups.
         if (definitions->lines != context_.builtin->lines) context_.builtin = std::move(definitions);
-        if (!definitions_problem_.empty()) pg::write_log(pg::LogLevel::log, "definitions can be read again");
-        definitions_problem_.clear();
+        note_definitions_problem(left_out, "The other groups are collected.");
     } catch (const std::exception& error) {
         if (extension_has_changed()) throw;
         definitions_of_ = before;
-        if (end_requested() || definitions_problem_ == error.what()) return;
-        definitions_problem_ = error.what();
-        const std::string problem = "could not read the definitions of metric groups: " + definitions_problem_;
-        pg::write_log(pg::LogLevel::warning, problem, {}, "Collection goes on with those that were read before.");
-        publish_error(problem);
+        if (end_requested()) return;
+        note_definitions_problem(std::string("could not read the definitions of metric groups: ") + error.what(),
+                                 "Collection goes on with those that were read before.");
     }
+}
+
+// Once per change.
+void CollectionLoop::note_definitions_problem(const std::string& problem, const char* hint) {
+    if (problem == definitions_problem_) return;
+    definitions_problem_ = problem;
+    if (problem.empty()) {
+        pg::write_log(pg::LogLevel::log, "definitions of metric groups are in order again");
+        return;
+    }
+    pg::write_log(pg::LogLevel::warning, problem, {}, hint);
+    publish_error(problem);
 }
 
 void CollectionLoop::serve_requests() {
@@ -303,8 +318,11 @@ std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
 }
 
 void CollectionLoop::store_and_wait() {
-    for (auto& [key, tenant] : tenants_)
-        tenant->flush(Clock::now());
+    for (auto& [key, tenant] : tenants_) {
+        const Time now = Clock::now();
+        const auto limit = storing_limit_until(end_at_.value_or(Time::max()), now);
+        if (limit > 0ms) tenant->flush(now, limit);
+    }
     publish();
     wait();
 }
@@ -314,10 +332,9 @@ void CollectionLoop::end() {
     while (context_.places.taken() > 0 && Clock::now() < *end_at_)
         store_and_wait();
     std::size_t lost = 0;
-    for (auto& [key, tenant] : tenants_) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(*end_at_ - Clock::now());
-        lost += tenant->end(std::max<std::chrono::milliseconds>(left, least_last_storing));
-    }
+    const Time stored_by = std::max(*end_at_, Clock::now() + least_last_storing);
+    for (auto& [key, tenant] : tenants_)
+        lost += tenant->end(storing_limit_until(stored_by, Clock::now()));
     if (lost == 0) return;
     pg::write_log(pg::LogLevel::log, "the collector ends and loses " + std::to_string(lost) + " samples",
                   "Polls did not end within vitals.shutdown_grace, or could not be stored.");

@@ -12,6 +12,8 @@ namespace vitals::ext {
 namespace {
 
 constexpr std::size_t most_own_groups = 50;
+// As the prober is told of them: together with those of the extension less than may wait for it to read.
+constexpr std::size_t most_own_bytes = 2 * 1024 * 1024;
 // All others wait meanwhile.
 constexpr std::chrono::seconds reading_limit{3};
 
@@ -26,8 +28,14 @@ void encode_lines(Definitions& definitions) {
     }
 }
 
+void leave_out(std::string& problem, const std::string& group, const core::WireError& error) {
+    if (!problem.empty()) problem += "; ";
+    problem += "metric group \"" + group + "\" is left out: " + error.what();
+}
+
 core::MetricGroup parse_own(const OwnGroup& own, const core::MetricGroups& known) {
     if (known.contains(own.name)) throw core::WireError("there is a built-in group of this name");
+    if (own.connector.size() > core::max_metric_name) throw core::WireError("the name of its connector is too long");
     if (own.definition.empty()) throw core::WireError("the definition is too long");
     core::MetricGroup group = core::parse_metric_group(own.definition);
     if (group.name != own.name) throw core::WireError("the definition has another name");
@@ -38,13 +46,19 @@ core::MetricGroup parse_own(const OwnGroup& own, const core::MetricGroups& known
 
 }  // namespace
 
-SharedDefinitions load_builtin_definitions() {
+SharedDefinitions load_builtin_definitions(std::string& problem) {
+    problem.clear();
     auto definitions = std::make_shared<Definitions>();
     pg::Transaction transaction("reading definitions");
-    for (const auto& row : pg::query("SELECT connector, definition::text FROM vitals.metric_group_definitions()")) {
-        auto group = core::parse_metric_group(row.at(1).value_or(""));
-        const std::string name = group.name;
-        definitions->of_connector[row.at(0).value_or("")].emplace(name, std::move(group));
+    for (const auto& row :
+         pg::query("SELECT connector, name, definition::text FROM vitals.metric_group_definitions()")) {
+        const std::string name = row.at(1).value_or("");
+        try {
+            auto group = core::parse_metric_group(row.at(2).value_or(""));
+            definitions->of_connector[row.at(0).value_or("")].emplace(name, std::move(group));
+        } catch (const core::WireError& error) {
+            leave_out(problem, name, error);
+        }
     }
     transaction.commit();
     encode_lines(*definitions);
@@ -74,15 +88,19 @@ SharedDefinitions merge_definitions(const SharedDefinitions& builtin, const std:
     auto merged = std::make_shared<Definitions>();
     merged->of_connector = builtin->of_connector;
     std::size_t taken = 0;
+    std::size_t bytes = 0;
     for (const auto& group : own) {
         try {
             if (++taken > most_own_groups) throw core::WireError("the tenant has too many groups");
             core::MetricGroups& known = merged->of_connector[group.connector];
             if (known.size() >= core::max_groups) throw core::WireError("the connector has too many groups");
-            known.emplace(group.name, parse_own(group, known));
+            core::MetricGroup parsed = parse_own(group, known);
+            const std::size_t length = core::encode_metric_group(parsed).size();
+            if (bytes + length > most_own_bytes) throw core::WireError("the tenant's groups are too long together");
+            bytes += length;
+            known.emplace(group.name, std::move(parsed));
         } catch (const core::WireError& error) {
-            if (!problem.empty()) problem += "; ";
-            problem += "metric group \"" + group.name + "\" is left out: " + error.what();
+            leave_out(problem, group.name, error);
         }
     }
     std::erase_if(merged->of_connector, [](const auto& entry) { return entry.second.empty(); });

@@ -19,8 +19,8 @@ struct Definitions {
 };
 using SharedDefinitions = std::shared_ptr<const Definitions>;
 
-// Those of the extension. Throws pg::ServerError.
-SharedDefinitions load_builtin_definitions();
+// Those of the extension. problem: why some were left out; empty if none were. Throws pg::ServerError.
+SharedDefinitions load_builtin_definitions(std::string& problem);
 
 // A tenant's own groups as its table has them, in order of their names; no more of them, and none longer, than may be.
 struct OwnGroup {

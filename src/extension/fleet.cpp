@@ -1,5 +1,6 @@
 #include "extension/fleet.h"
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <stdexcept>
@@ -15,6 +16,9 @@ namespace {
 constexpr std::size_t most_targets = 20'000;
 // All others wait meanwhile.
 constexpr std::chrono::seconds reading_limit{3};
+constexpr int most_interval_seconds = 3600;
+// Beyond it nobody counts.
+constexpr int most_failures = 1'000'000;
 
 template <typename Number>
 Number number_of(const pg::Cell& cell, Number otherwise = 0) {
@@ -60,10 +64,10 @@ Target target_of(const pg::Row& row) {
     target.sealed_password = bytes_of_hex(next());
     target.options = core::options_from_json(next().value_or(""));
     target.metrics = core::metrics_from_json(next().value_or(""));
-    target.interval = std::chrono::seconds{number_of<int>(next(), 60)};
+    target.interval = std::chrono::seconds{std::clamp(number_of<int>(next(), 60), 1, most_interval_seconds)};
     target.enabled = next() == pg::Cell{"true"};
     target.stored_health.status = core::target_status_from_text(next().value_or(""));
-    target.stored_health.consecutive_failures = number_of<int>(next());
+    target.stored_health.consecutive_failures = std::clamp(number_of<int>(next()), 0, most_failures);
     const auto error_class = core::error_class_from_text(next().value_or(""));
     const auto error_number = number_of<int>(next());
     const auto message = next().value_or("");
@@ -160,6 +164,8 @@ std::optional<Target> load_target(const Tenant& tenant, std::string_view server_
 
 core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kind, std::uint64_t id,
                    std::chrono::milliseconds deadline, const SecretKeys& keys) {
+    if (target.connector.size() > core::max_metric_name)
+        throw std::runtime_error("the name of the connector is too long");
     core::Job job;
     job.id = id;
     job.kind = kind;

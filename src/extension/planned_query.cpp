@@ -17,6 +17,9 @@ namespace {
 
 // A process that serves many tenants in turn keeps the plans of those it served last.
 constexpr int max_plans = 64;
+// A statement that is longer was not put together by a function of the extension: whoever wrote it takes no memory with
+// it for the rest of the session.
+constexpr std::size_t most_kept_bytes = 4096;
 
 struct KeptPlan {
     SPIPlanPtr plan;
@@ -80,7 +83,9 @@ SPIPlanPtr keep(SPIPlanPtr plan, const PlannedQuery& query, std::uint32_t hash) 
 }
 
 SPIPlanPtr plan_for(PlannedQuery& query) {
-    const std::uint32_t hash = string_hash(query.statement, strlen(query.statement) + 1);
+    const std::size_t length = strlen(query.statement);
+    if (length > most_kept_bytes) return prepare(query);
+    const std::uint32_t hash = string_hash(query.statement, length + 1);
     for (KeptPlan& kept : cache.plans) {
         if (!is_of(kept, query, hash)) continue;
         kept.last_used = ++cache.uses;

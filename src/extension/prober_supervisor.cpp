@@ -38,12 +38,13 @@ ProberSupervisor::ProberSupervisor(std::string label, std::function<ProberSettin
     : label_(std::move(label)), settings_(std::move(settings)), backoff_(100ms, 60s, 60s) {}
 
 bool ProberSupervisor::available(Time now) const {
-    return process_ ? !draining_ : now >= not_before_;
+    return process_ ? !draining_ && !deaf_ : now >= not_before_;
 }
 
 bool ProberSupervisor::start(Time now) {
     greeted_ = false;
     draining_ = false;
+    deaf_ = false;
     try {
         process_ = std::make_unique<ProberProcess>(settings_());
     } catch (const std::system_error& error) {
@@ -67,31 +68,36 @@ void ProberSupervisor::define(SharedDefinitions definitions) {
     if (before) {
         for (const auto& [connector, groups] : before->of_connector) {
             if (definitions_->of_connector.contains(connector)) continue;
-            process_->send(
-                core::encode(core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
+            send(core::encode(core::Define{.connector = connector, .groups = 0, .reset = true, .group = std::nullopt}));
         }
     }
     send_definitions();
 }
 
+void ProberSupervisor::send(std::string_view line) {
+    if (deaf_ || process_->send(line)) return;
+    deaf_ = true;
+    process_->kill();
+}
+
 void ProberSupervisor::send_definitions() {
     if (!definitions_) return;
     for (const auto& line : definitions_->lines)
-        process_->send(line);
+        send(line);
 }
 
 bool ProberSupervisor::submit(const core::Job& job, Time now) {
     if (!process_ && !start(now)) return false;
     std::string line = core::encode(job);
     // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
-    process_->send(line);
+    send(line);
     core::wipe_text(line);
     in_flight_[job.id] = now + job.deadline + overdue_after;
     return true;
 }
 
 void ProberSupervisor::forget(const std::string& target) {
-    if (process_) process_->send(core::encode(core::Forget{target}));
+    if (process_) send(core::encode(core::Forget{target}));
 }
 
 void ProberSupervisor::renew() {
@@ -168,7 +174,7 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     if (!reason.empty()) process_->kill();
     const std::string exit = process_->reap();
     process_.reset();
-    const std::string how = reason.empty() ? exit : reason;
+    const std::string how = deaf_ ? "does not read" : reason.empty() ? exit : reason;
     figures_.pid = 0;
     figures_.resident_bytes = 0;
     ++figures_.restarts;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -78,6 +79,8 @@ class ProberSupervisor {
 
   private:
     bool start(Time now);
+    // A line that is refused is the end of the prober, which its socket reports.
+    void send(std::string_view line);
     void send_definitions();
     // Reads one line; throws core::WireError when it is not what an honest prober would say.
     void on_line(const std::string& line, std::vector<FinishedJob>& finished);
@@ -91,6 +94,7 @@ class ProberSupervisor {
     std::unordered_map<std::uint64_t, Time> in_flight_;  // job → when it is overdue
     bool greeted_ = false;
     bool draining_ = false;
+    bool deaf_ = false;  // took no more, and was killed for it
     Time started_{};
     Time not_before_{};
     core::Backoff backoff_;

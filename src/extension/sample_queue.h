@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,14 @@ class SampleQueue {
     // Stores what waits, if it is time to: a lone sample at once, and while others follow (more_until says whether any
     // will end before the given time), what came in up to a second in one transaction, as far as it may be one.
     template <typename MoreFollow>
-    void flush(const Tenant& tenant, Time now, MoreFollow&& more_follow) {
-        if (records_.empty() || now < not_before_) return;
-        if (is_full(now) || !more_follow(oldest_ + most_age)) store_next(tenant, now);
+    void flush(const Tenant& tenant, Time now, std::chrono::milliseconds limit, MoreFollow&& more_follow) {
+        if (waiting_.empty() || now < not_before_) return;
+        if (is_full(now) || !more_follow(oldest_ + most_age)) store_next(tenant, now, limit);
     }
     // At once, whatever follows. Returns how many samples are lost if it fails.
     std::size_t flush_last(const Tenant& tenant, std::chrono::milliseconds limit);
 
-    [[nodiscard]] bool empty() const noexcept { return records_.empty(); }
+    [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     // When flush() should be called at the latest.
     [[nodiscard]] Time flush_at() const { return std::max(is_full({}) ? Time{} : oldest_ + most_age, not_before_); }
     // Also before that, once nothing more follows.
@@ -47,35 +48,36 @@ class SampleQueue {
   private:
     static constexpr std::chrono::seconds most_age{1};
 
-    // A session's request whose poll waits to be stored, and what it is told then.
-    struct Answer {
-        std::uint64_t record;  // counted from the first that was added
-        Request request;
-        std::string text;
+    struct Waiting {
+        core::PollRecord record;
+        std::size_t bytes;
+        std::vector<Request> requests;  // answered once it is stored
     };
     struct Batch {
         std::size_t records = 0;
         std::size_t values = 0;
+        std::size_t bytes = 0;
     };
 
     [[nodiscard]] bool is_full(Time now) const;
-    void store_next(const Tenant& tenant, Time now);
+    void store_next(const Tenant& tenant, Time now, std::chrono::milliseconds limit);
     void store_batch(const Tenant& tenant, const Batch& batch, std::chrono::milliseconds limit);
+    void after_failure(const Tenant& tenant, const Batch& batch, const std::exception& error);
     // The oldest records that may be stored in one transaction, at least one.
     [[nodiscard]] Batch next_batch() const;
-    void drop_oldest();
-    // Those whose records are stored, or all.
-    void answer_stored(const std::string& error);
+    void forget_oldest();
+    void drop_oldest(const std::string& why);
+    static void answer(Waiting& waiting, const std::string& error);
     void answer_all(const std::string& error);
 
     CollectorFigures& figures_;
     TenantProblems& problems_;
-    std::deque<core::PollRecord> records_;
+    std::deque<Waiting> waiting_;
     core::KnownSets known_sets_;
-    std::uint64_t first_ = 0;      // the number of the oldest record
-    std::size_t values_ = 0;       // of all records
-    std::size_t batch_values_;     // most of a batch, for now
-    std::vector<Answer> answers_;  // to be given once the records are stored
+    Batch all_;                // what waits
+    Batch most_;               // of a batch, for now
+    std::size_t awaited_ = 0;  // records that sessions wait for
+    int failed_alone_ = 0;     // times in a row that the oldest could not be stored, through its own fault
     Time oldest_{};
     Time not_before_{};
 };

@@ -98,7 +98,10 @@ TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
       network_(prober_network(tenant_)),
       problems_(tenant_.key, tenant_.name),
       samples_(context.figures, problems_),
-      next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {}
+      next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {
+    // A session may ask for a poll before the tenant's tables could be read once.
+    define();
+}
 
 void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool local_before = has_local_server(tenant_);
@@ -109,6 +112,7 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     const bool network_changed = network != network_;
     network_ = std::move(network);
     if (local_before != has_local_server(tenant_) || network_changed) prober_.renew();
+    if (network_changed) hurry_unreached(now);
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     const Time started = Clock::now();
     if (started < read_not_before_ || !upgraded(started)) return;
@@ -128,24 +132,36 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     if (schedule_.size() == 0 && jobs_.empty() && checks_.empty()) prober_.stop_if_idle();
 }
 
+// Where its prober may go now, somebody may be.
+void TenantRuntime::hurry_unreached(Time now) {
+    schedule_.hurry_probes(now);
+    for (const auto& [key, runtime] : targets_) {
+        if (runtime.failure && runtime.failure->error_class == core::ErrorClass::not_allowed)
+            schedule_.hurry(key, now, core::Lane::failing);
+    }
+}
+
 // That they cannot be read keeps no server from being polled.
 void TenantRuntime::read_own_groups() {
     try {
         auto groups = load_own_groups(tenant_);
         own_groups_changed_ = own_groups_changed_ || groups != own_groups_;
         own_groups_ = std::move(groups);
+        own_groups_problem_.clear();
     } catch (const pg::ServerError& error) {
-        problems_.set(Problem::defining, std::string("could not read its metric groups: ") + error.what());
+        own_groups_problem_ = std::string("could not read its metric groups: ") + error.what();
     }
 }
 
 void TenantRuntime::define() {
-    if (!own_groups_changed_ && own_merged_from_ == context_.builtin) return;
-    std::string problem;
-    definitions_ = merge_definitions(context_.builtin, own_groups_, problem);
+    if (own_groups_changed_ || own_merged_from_ != context_.builtin) merge_groups();
+    problems_.set(Problem::defining, own_groups_problem_.empty() ? left_out_groups_ : own_groups_problem_);
+}
+
+void TenantRuntime::merge_groups() {
+    definitions_ = merge_definitions(context_.builtin, own_groups_, left_out_groups_);
     own_groups_changed_ = false;
     own_merged_from_ = context_.builtin;
-    problems_.set(Problem::defining, problem);
     prober_.define(definitions_);
     wanted_.clear();
     for (auto& [key, runtime] : targets_) {
@@ -164,6 +180,11 @@ std::shared_ptr<const WantedMetrics> TenantRuntime::wanted_of(const Target& targ
             groups == definitions_->of_connector.end() ? nullptr : &groups->second, target.metrics);
     }
     return wanted;
+}
+
+// A tenant that changes what is enabled again and again must not fill the memory.
+void TenantRuntime::forget_unused_wanted() {
+    std::erase_if(wanted_, [](const auto& entry) { return entry.second.use_count() == 1; });
 }
 
 // Relations of another version are not touched but to bring them up to date.
@@ -204,6 +225,7 @@ void TenantRuntime::reconcile(std::vector<Target> targets, Time now) {
     }
     for (const auto key : unwanted)
         remove_target(key);
+    forget_unused_wanted();
     loaded_ = true;
 }
 
@@ -327,6 +349,7 @@ void TenantRuntime::dispatch_poll(const Request& request, Time now) {
     } else {
         change_target(known->second, std::move(target), now);
     }
+    forget_unused_wanted();
     TargetRuntime& runtime = targets_.at(known->second);
     if (runtime.requests.size() >= most_checks)
         throw RequestRefused("Too many sessions wait for a poll of this server; try again in a moment.");
@@ -366,8 +389,8 @@ bool TenantRuntime::more_follow(Time until) const {
     return next && *next < until;
 }
 
-void TenantRuntime::flush(Time now) {
-    samples_.flush(tenant_, now, [this](Time until) { return more_follow(until); });
+void TenantRuntime::flush(Time now, std::chrono::milliseconds limit) {
+    samples_.flush(tenant_, now, limit, [this](Time until) { return more_follow(until); });
 }
 
 std::size_t TenantRuntime::end(std::chrono::milliseconds limit) {

@@ -60,8 +60,8 @@ class TenantRuntime {
     void on_socket(bool readable, bool writable, Time now);
     void on_time(Time now);
 
-    // Stores what has been polled, if it is time to.
-    void flush(Time now);
+    // Stores what has been polled, if it is time to, within the limit.
+    void flush(Time now, std::chrono::milliseconds limit);
     // What is in flight is given up, and what was read is stored, within the limit. Returns how many samples are lost.
     std::size_t end(std::chrono::milliseconds limit);
     void maintain_if_due();
@@ -111,8 +111,11 @@ class TenantRuntime {
     void finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now);
     void after_poll(core::Schedule::Key key, Time now);
     void finish_check(const Request& request, FinishedJob& finished);
+    void hurry_unreached(Time now);
     void read_own_groups();
+    void merge_groups();
     std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
+    void forget_unused_wanted();
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
     [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
     void record_passed_cycles(Time now);
@@ -133,7 +136,9 @@ class TenantRuntime {
     std::vector<OwnGroup> own_groups_;
     SharedDefinitions own_merged_from_;  // the groups of the extension that definitions_ was made with
     bool own_groups_changed_ = true;
-    SharedDefinitions definitions_;
+    std::string own_groups_problem_;  // of the last reading; empty: none
+    std::string left_out_groups_;     // which, and why
+    SharedDefinitions definitions_;   // never null
     // By what is enabled: most targets of a tenant have the same.
     std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
     TenantProblems problems_;

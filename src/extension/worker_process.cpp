@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "pg/boundary.h"
 #include "pg/compat.h"
@@ -18,15 +19,27 @@ namespace {
 
 volatile std::sig_atomic_t requested = 0;
 volatile std::sig_atomic_t kept = 0;
+timespec requested_at{};
+// The postmaster sends each signal twice, to the process and to its group: where the process is quick, both arrive.
+constexpr long same_request_ms = 500;
 // Set before the handler is.
 bool (*ends_now)() = nullptr;
 
+long ms_since_request() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (now.tv_sec - requested_at.tv_sec) * 1000 + (now.tv_nsec - requested_at.tv_nsec) / 1'000'000;
+}
+
 void on_terminate(SIGNAL_ARGS) {
-    if (requested != 0 || ends_now()) {
+    const bool again = requested != 0;
+    if (ends_now() || (again && ms_since_request() >= same_request_ms)) {
         die(postgres_signal_arg);
         return;
     }
+    if (again) return;
     const int error = errno;
+    clock_gettime(CLOCK_MONOTONIC, &requested_at);
     requested = 1;
     if (kept == 0) {
         InterruptPending = true;

@@ -14,8 +14,8 @@ enum class OnCancel {
 void set_up_signals(OnCancel on_cancel);
 
 // While it lives, the first SIGTERM does not end the process but asks for that: a statement in progress is cancelled
-// unless it is a KeptStatement, and end_requested() says so. The second one ends it, and so does the first where
-// must_end_now(), which is called in the signal handler.
+// unless it is a KeptStatement, and end_requested() says so. A second one, not right after it, ends it, and so does the
+// first where must_end_now(), which is called in the signal handler.
 class EndOnRequest {
   public:
     explicit EndOnRequest(bool (*must_end_now)());

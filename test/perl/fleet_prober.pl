@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
 # what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
-# "switch" beside this program says, "up" or not. What was asked is in the file "jobs" there, a JSON object a line.
+# "switch" beside this program says, "up" or not; deaf: the first one reads nothing more, later ones are good. What was asked is in the file "jobs" there, a JSON object a line.
 use strict;
 use warnings;
 
@@ -32,6 +32,11 @@ sub answer
     my ($deed, $ms) = ($job->{host} // '') =~ /^(\w+)(?:-(\d+))?/;
     $deed //= 'good';
     $deed = contents('switch') =~ /up/ ? 'good' : 'refused' if $deed eq 'switch';
+    if ($deed eq 'deaf' && !-e "$directory/was_deaf")
+    {
+        open(my $file, '>', "$directory/was_deaf") or exit 4;
+        select undef, undef, undef, 600;
+    }
     my $failed = sub {
         my ($class) = @_;
         return { job => $job->{job}, outcome => 'failed', duration_ms => 1, error => { class => $class, number => 0, message => "it is $class" } };
@@ -63,6 +68,8 @@ while (1)
     if ($count > 0) { sysread($socket, $buffer, 65536, length $buffer) or exit 0; }
     while ($buffer =~ s/^([^\n]*)\n//)
     {
+        # Reading a long one in Perl takes longer than a poll may.
+        next if length $1 > 65536 && substr($1, 0, 9) eq '{"define"';
         my $line = decode_json($1);
         if (exists $line->{define})
         {

@@ -207,6 +207,8 @@ SELECT count(*) FROM vitals.wait_types WHERE origin = 'user';
 SELECT vitals.classify_wait('lower case');
 SELECT vitals.classify_wait('WRITELOG', 'ignored');
 SELECT vitals.classify_wait('WRITELOG', '');
+SELECT vitals.classify_wait('WRITELOG', repeat('€', 43));
+INSERT INTO vitals.wait_type_choices (wait_type, category, chosen_at) VALUES ('WRITELOG', repeat('€', 43), '2000-01-01 12:00Z');
 
 SELECT vitals.drop_tenant('groups', true);
 DROP FUNCTION pg_temp.complaint(text), pg_temp.refused(text);

@@ -43,6 +43,11 @@ SELECT vitals.query_row('SELECT 1 / $1', 0);
 SELECT vitals.query_row('SELECT 1 / $1', 1);
 SELECT query_row_nested(3);
 
+-- ---- a statement that is long is not kept
+SELECT vitals.query_row('SELECT $1 AS short_one', 1), vitals.query_row('SELECT $1 AS long_one --' || repeat('x', 4096), 2);
+SELECT count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS short_one%') AS short, count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS long_one%') AS long
+FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource';
+
 -- ---- with the rights of whoever calls, also where another's plan is kept
 CREATE ROLE regress_query_row;
 GRANT USAGE ON SCHEMA vitals TO regress_query_row;

@@ -138,11 +138,31 @@ is(count_in_log($node, qr/the collector ends and loses [1-9][0-9]* samples/, $of
 $node->start;
 within($sample_limit, 'the server is up again', sub { collector_serves($node, 'app') });
 
-# -- a second request to end does not wait
+# -- the postmaster tells a process and its group, and both may arrive: that is one request
 within($sample_limit, 'the long poll is in flight again', sub { scalar(jobs('slow-15000', 'poll')) == 2 });
+$offset = -s $node->logfile;
+my $collector = collector_pid($node, 'app');
+kill 'TERM', $collector;
+within($sample_limit, 'the first signal has arrived', sub { !is_pending($collector, 15) });
+kill 'TERM', $collector;
+within($sample_limit, 'what is lost is counted also then',
+    sub { count_in_log($node, qr/the collector ends and loses 1 samples/, $offset) });
+within($sample_limit, 'there is a collector again', sub { collector_serves($node, 'app') });
+
+# -- a second request to end does not wait
+within($sample_limit, 'the long poll is in flight once more', sub { scalar(jobs('slow-15000', 'poll')) == 3 });
 $node->append_conf('postgresql.conf', "vitals.shutdown_grace = '30s'");
 $node->reload;
 takes_less_than(4, 'DROP DATABASE does not wait for polls', sub { $node->safe_psql('postgres', 'DROP DATABASE app') });
 
 $node->stop;
 done_testing();
+
+# Whether a signal waits for the process to take it.
+sub is_pending
+{
+    my ($pid, $signal) = @_;
+    open(my $file, '<', "/proc/$pid/status") or return 0;
+    my @pending = map { /^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)/ ? hex $1 : () } <$file>;
+    return scalar grep { $_ & 1 << $signal - 1 } @pending;
+}

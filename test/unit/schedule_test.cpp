@@ -54,6 +54,41 @@ TEST_F(ScheduleTest, ANewTargetIsDueAtOnceAndThenOncePerInterval) {
     EXPECT_EQ(schedule.done(1, Ending::good, second + 20ms), second + 60s);
 }
 
+TEST_F(ScheduleTest, HurriedProbesAreDueAtOnceAndPollsAreNot) {
+    put_and_lose(1);
+    put_and_lose(2);
+    schedule.put(3, "3", 60s, now);
+    take(now);
+    schedule.done(3, Ending::good, now);
+    EXPECT_TRUE(take(now + 1s).empty());
+    schedule.hurry_probes(now + 1s);
+    const auto due = take(now + 1s);
+    ASSERT_EQ(due.size(), 2U);
+    EXPECT_TRUE(due[0].probe && due[1].probe);
+    schedule.hurry_probes(now + 2s);
+    EXPECT_TRUE(take(now + 2s).empty()) << "what is in flight is not started again";
+    schedule.probed(1, true, now + 2s);
+    EXPECT_EQ(take(now + 2s).size(), 1U);
+    EXPECT_TRUE(schedule.is_down(2));
+}
+
+TEST_F(ScheduleTest, AnIntervalThatIsNoneIsMadeOne) {
+    for (const auto interval : {0s, -60s, std::chrono::seconds::min() / 1000, std::chrono::seconds::max() / 1000}) {
+        schedule.put(1, "a", interval, now);
+        ASSERT_EQ(take(now).size(), 1U);
+        const auto next = schedule.done(1, Ending::good, now);
+        EXPECT_GT(next, now);
+        EXPECT_LE(next, now + 48h);
+        schedule.remove(1);
+        schedule.put_down(2, "b", interval, now);
+        EXPECT_LE(schedule.take_passed(now + 1h).size(), 1U);
+        schedule.remove(2);
+    }
+    schedule.put(1, "a", 60s, now);
+    schedule.put(1, "a", 0s, now);
+    EXPECT_EQ(take(now).size(), 1U);
+}
+
 TEST_F(ScheduleTest, ALatePollIsNotRepeated) {
     schedule.put(1, "a", 60s, now);
     take(now);
