@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/stable_hash.h"
+
 namespace vitals::core {
 
 namespace {
@@ -12,16 +14,6 @@ using std::chrono::milliseconds;
 
 constexpr auto first_probe_wait = 10s;
 constexpr auto most_probe_wait = 5min;
-
-// FNV-1a: must never change, or a fleet's phases would move with an upgrade.
-std::uint64_t stable_hash(std::string_view text) noexcept {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (const char c : text) {
-        hash ^= static_cast<unsigned char>(c);
-        hash *= 1099511628211ULL;
-    }
-    return hash;
-}
 
 milliseconds phase_of(std::string_view identity, milliseconds interval) noexcept {
     return milliseconds{
