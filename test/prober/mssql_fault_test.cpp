@@ -1,5 +1,5 @@
-// Servers that misbehave in every way the simulator knows: each poll ends within its deadline (one second, and
-// `lateness`) with the right error class and a message that says what happened.
+// Servers that misbehave in every way the simulator knows: each poll ends within its deadline (and `lateness`) with the
+// right error class and a message that says what happened.
 #include <cctype>
 #include <chrono>
 #include <ostream>
@@ -11,14 +11,25 @@
 namespace vitals::prober {
 namespace {
 
+// Twice what a login and a batch take on a busy machine: the fault is to be met, not the deadline.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr std::chrono::milliseconds short_deadline{2000};
+#else
+constexpr std::chrono::milliseconds short_deadline{1000};
+#endif
+
 struct FaultCase {
     const char* fault;
     const char* error_class;
     const char* message;  // a part of it
     core::Outcome outcome = core::Outcome::failed;
     int number = 0;
-    // A limit must be reached before the deadline, also where sanitizers and other work slow everything down.
-    std::chrono::milliseconds deadline{1000};
+
+    // Only what is expected to last until the deadline has a short one. All else ends before, also where sanitizers and
+    // other work slow everything down; it would be of another class otherwise.
+    std::chrono::milliseconds deadline() const {
+        return std::string_view(error_class) == "timeout" ? short_deadline : ample_deadline;
+    }
 };
 
 std::ostream& operator<<(std::ostream& out, const FaultCase& fault) {
@@ -53,10 +64,10 @@ class MssqlFault : public testing::TestWithParam<FaultCase> {
   protected:
     core::Job faulty_job() const {
         core::Job job = servers_.job();
-        job.deadline = GetParam().deadline;
+        job.deadline = GetParam().deadline();
         return job;
     }
-    static void expect_in_time(const Poller& poller) { EXPECT_LE(poller.took(), GetParam().deadline + lateness); }
+    static void expect_in_time(const Poller& poller) { EXPECT_LE(poller.took(), GetParam().deadline() + lateness); }
     SimulatedServers servers_;
 };
 
@@ -84,7 +95,6 @@ TEST_P(MssqlFault, OnAKeptConnection) {
     expect_in_time(poller);
 }
 
-constexpr core::Outcome failed = core::Outcome::failed;
 constexpr core::Outcome partial = core::Outcome::partial;
 
 INSTANTIATE_TEST_SUITE_P(Connection, MssqlFault,
@@ -104,10 +114,9 @@ INSTANTIATE_TEST_SUITE_P(
                     FaultCase{"stall", "timeout", "while it was answering the query"},
                     FaultCase{"cut", "connection_lost", "the connection ended while it was answering the query"},
                     FaultCase{"reset", "connection_lost", "the connection ended while it was answering the query"},
-                    FaultCase{"huge-row", "protocol", "more data than any answer has", failed, 0, ample_deadline},
-                    FaultCase{"endless-rows", "protocol", "than any answer has", failed, 0, ample_deadline},
-                    FaultCase{"message-storm", "protocol", "more messages than any answer has", failed, 0,
-                              ample_deadline},
+                    FaultCase{"huge-row", "protocol", "more data than any answer has"},
+                    FaultCase{"endless-rows", "protocol", "than any answer has"},
+                    FaultCase{"message-storm", "protocol", "more messages than any answer has"},
                     FaultCase{"wrong-token", "protocol", "is not understood (bad token)"}),
     test_name);
 
@@ -149,10 +158,11 @@ TEST(MssqlUnknownView, EveryStatementFails) {
     SimulatedServers servers;
     servers.set_fault("error=208");
     Poller poller;
-    const core::Result result = poller.poll(servers.job());
+    core::Job job = servers.job();
+    job.deadline = ample_deadline;
+    const core::Result result = poller.poll(job);
     EXPECT_EQ(result.outcome, core::Outcome::partial);
     EXPECT_EQ(class_of(result), "version");
-    EXPECT_LE(poller.took(), servers.job().deadline + lateness);
 }
 
 }  // namespace
