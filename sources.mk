@@ -189,6 +189,7 @@ PROBER_TEST_SOURCES += test/prober/mssql_login_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_options_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_plan_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_poll_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_refusals_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_server_test.cpp
 PROBER_TEST_SOURCES += test/prober/name_resolver_test.cpp
 PROBER_TEST_SOURCES += test/prober/outgoing_filter_test.cpp

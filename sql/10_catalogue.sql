@@ -88,6 +88,8 @@ COMMENT ON COLUMN vitals.metric_catalogue.nr IS 'Its place within the group.';
 INSERT INTO vitals.metric_catalogue (name, unit, kind, scale, connectors, description) VALUES
     ('cpu_percent', '%', 'rate', 2, '{mssql,local}',
      'CPU used since the sample before, of all CPUs: by the SQL Server process, or by the whole local host.'),
+    ('clock_skew_ms', 'ms', 'gauge', 0, '{mssql}',
+     'The server''s clock minus the collector''s: above 0 where the server''s is ahead.'),
     ('memory_percent', '%', 'ratio', 2, '{local}', ''),
     ('disk_io_reads', '1/s', 'rate', 2, '{local}', ''),
     ('disk_io_writes', '1/s', 'rate', 2, '{local}', ''),

@@ -23,6 +23,8 @@ BEGIN
         WHEN bare !~* '^\s*(select|with)\M' THEN 'It does not begin with SELECT or WITH.'
         WHEN bare ~ ';' THEN 'It has a semicolon within.'
         WHEN forbidden IS NOT NULL THEN format('It has the word %s.', upper(forbidden))
+        WHEN (length(trimmed) - length(replace(trimmed, '{{sources}}', ''))) / length('{{sources}}') > 8 THEN
+            'It has {{sources}} more than 8 times.'
         WHEN trimmed ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' THEN 'It has control characters.'
     END;
     IF rule IS NOT NULL THEN

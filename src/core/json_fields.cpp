@@ -21,19 +21,10 @@ std::string dump(const Json& json) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-bool is_control(char c) noexcept {
-    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
-}
-
 // NUL cannot be stored by PostgreSQL and line breaks have no place in a message: control characters become blanks.
 std::string clean(std::string_view text, std::size_t limit) {
     std::string cleaned = valid_utf8(text.substr(0, limit));
-    if (cleaned.size() > limit || text.size() > limit) {
-        std::size_t cut = std::min(limit, cleaned.size());
-        while (cut > 0 && cut < cleaned.size() && (static_cast<unsigned char>(cleaned[cut]) & 0xC0U) == 0x80U)
-            --cut;
-        cleaned.resize(cut);
-    }
+    cleaned.resize(cut_of(cleaned, limit));
     std::replace_if(cleaned.begin(), cleaned.end(), is_control, ' ');
     return cleaned;
 }

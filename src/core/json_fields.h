@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "core/text_rules.h"
 #include "core/wire.h"
 
 namespace vitals::core {
@@ -22,8 +23,6 @@ inline void require(bool condition, const char* rule) {
 
 // Invalid UTF-8 is replaced.
 std::string dump(const Json& json);
-
-bool is_control(char c) noexcept;
 
 // Fit for a report: valid UTF-8, no control character, at most `limit` bytes, cut at a character boundary.
 std::string clean(std::string_view text, std::size_t limit);

@@ -8,6 +8,7 @@
 
 #include "core/line_reader.h"
 #include "core/metric_group_json.h"
+#include "core/stable_hash.h"
 
 namespace vitals::core {
 
@@ -21,6 +22,7 @@ constexpr std::size_t max_columns = 8;    // labels, and columns of the key
 constexpr std::size_t max_labels = 5000;  // with a category
 constexpr std::size_t max_variants = 16;
 constexpr std::size_t max_editions = 16;
+constexpr std::size_t max_placeholders = 8;  // each becomes the names of up to 300 metrics
 constexpr int max_every = 3600;
 constexpr int max_timeout_ms = 3'600'000;
 constexpr int max_number = 1000;  // of a version or an edition
@@ -95,6 +97,14 @@ std::map<std::string, std::string, std::less<>> categories_of(const Json& json) 
     return categories;
 }
 
+std::size_t placeholders_in(std::string_view sql) {
+    std::size_t count = 0;
+    for (std::size_t at = sql.find(sources_placeholder); at != std::string_view::npos;
+         at = sql.find(sources_placeholder, at + sources_placeholder.size()))
+        ++count;
+    return count;
+}
+
 GroupVariant variant_of(const Json& json) {
     Fields fields(json);
     GroupVariant variant;
@@ -106,6 +116,7 @@ GroupVariant variant_of(const Json& json) {
     }
     variant.sql = text_of(fields.get("sql"), max_group_sql);
     require(variant.sql.find_first_not_of(" \t\r\n;") != std::string::npos, "a variant has no SQL");
+    require(placeholders_in(variant.sql) <= max_placeholders, "a variant has {{sources}} more than 8 times");
     fields.done();
     return variant;
 }
@@ -269,11 +280,8 @@ std::vector<WantedGroup> wanted_groups(const MetricGroups& groups, const std::ve
 
 bool runs_in_cycle(const MetricGroup& group, std::uint64_t cycle) noexcept {
     if (cycle == 0 || group.every <= 1) return true;
-    std::uint64_t hash = 14'695'981'039'346'656'037U;
-    for (const char c : group.name)
-        hash = (hash ^ static_cast<unsigned char>(c)) * 1'099'511'628'211U;
     const auto every = static_cast<std::uint64_t>(group.every);
-    return cycle % every == hash % every;
+    return cycle % every == stable_hash(group.name) % every;
 }
 
 }  // namespace vitals::core

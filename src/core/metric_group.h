@@ -24,6 +24,9 @@ constexpr std::size_t max_group_metrics = 300;
 constexpr std::size_t max_group_sql = 32 * 1024;  // bytes, of one variant
 constexpr std::size_t max_group_rows = 5000;
 
+// In the SQL of a variant, at most 8 times.
+constexpr std::string_view sources_placeholder = "{{sources}}";
+
 // How a value is made of what is read.
 enum class MetricKind {
     gauge,    // the reading

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/stable_hash.h"
+
 namespace vitals::core {
 
 namespace {
@@ -15,16 +17,6 @@ constexpr auto most_probe_wait = 5min;
 // An interval comes from a table that its owner can change as he likes: none divides by zero or never ends.
 constexpr milliseconds least_interval = 1s;
 constexpr milliseconds most_interval = 24h;
-
-// FNV-1a: must never change, or a fleet's phases would move with an upgrade.
-std::uint64_t stable_hash(std::string_view text) noexcept {
-    std::uint64_t hash = 14695981039346656037ULL;
-    for (const char c : text) {
-        hash ^= static_cast<unsigned char>(c);
-        hash *= 1099511628211ULL;
-    }
-    return hash;
-}
 
 milliseconds phase_of(std::string_view identity, milliseconds interval) noexcept {
     return milliseconds{

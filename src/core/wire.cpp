@@ -67,6 +67,30 @@ void append_text(std::string& json, std::string_view text) {
     json += '"';
 }
 
+// A byte of a JSON text at most: \u001f.
+constexpr std::size_t longest_escape = 6;
+
+// The line must have room for it.
+void append_secret(std::string& line, const Secret& secret) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    line += '"';
+    for (std::string_view rest = secret.reveal(); !rest.empty();) {
+        const std::size_t size = character_size(rest);
+        const char c = rest.front();
+        if (size == 0) {
+            line += "\\ufffd";
+        } else if (is_control(c)) {
+            line += "\\u00";
+            line += {digits[static_cast<unsigned char>(c) >> 4U], digits[static_cast<unsigned char>(c) & 0xFU]};
+        } else {
+            if (c == '"' || c == '\\') line += '\\';
+            line += rest.substr(0, size);
+        }
+        rest.remove_prefix(std::max<std::size_t>(size, 1));
+    }
+    line += '"';
+}
+
 void append_number(std::string& json, const std::optional<double>& value) {
     if (!value || !std::isfinite(*value)) {
         json += "null";
@@ -86,7 +110,10 @@ class EncodedValues {
         seen.reserve(values.size());
         ends_.reserve(values.size());
         for (const auto& value : values) {
-            if (ends_.size() == max_values) break;
+            if (ends_.size() == max_values) {
+                more_ = true;
+                break;
+            }
             const SeriesName name{cleaned(value.metric, max_metric_name, copies),
                                   cleaned(value.instance, max_instance_name, copies)};
             if (!name.first.empty() && seen.insert(name).second) append(name, value.value);
@@ -94,6 +121,8 @@ class EncodedValues {
     }
 
     [[nodiscard]] std::size_t count() const noexcept { return ends_.size(); }
+    // Whether there were more than a result may have.
+    [[nodiscard]] bool more() const noexcept { return more_; }
     // The first `count` of them, as elements of an array.
     [[nodiscard]] std::string_view text(std::size_t count) const noexcept {
         return count == 0 ? std::string_view() : std::string_view(text_).substr(0, ends_[count - 1]);
@@ -115,6 +144,7 @@ class EncodedValues {
 
     std::string text_;
     std::vector<std::size_t> ends_;  // where each of them ends
+    bool more_ = false;
 };
 
 Json encode_check(const Check& check) {
@@ -134,7 +164,7 @@ Json checks_of(const Result& result) {
 Json facts_of(const Result& result) {
     Json facts = Json::object();
     for (const auto& [key, value] : result.facts) {
-        if (facts.size() == max_checks) break;
+        if (facts.size() == max_options) break;
         facts[clean(key, max_metric_name)] = clean(value, max_text);
     }
     return facts;
@@ -197,9 +227,18 @@ std::string_view to_text(Outcome outcome) {
     return "failed";
 }
 
+// Values are missing although all was read: whoever looks at the result is told so.
+void mark_as_cut(Json& json) {
+    if (json.contains("error")) return;
+    json["outcome"] = to_text(Outcome::partial);
+    json["error"] = encode_failure(
+        {ErrorClass::protocol, 0, "there were more values than one result may carry, and the last ones are left out"});
+}
+
 // --- decoding -------------------------------------------------------------------------------------------------------
 
-// Without a copy on the way that nobody wipes.
+// The text of the tree is wiped by PasswordWiper, the line by who read it. What the library's parser buffered of it on
+// the way is not: it has no place to ask for that, and the memory is given back as it is.
 Secret secret_of(const Json& json, std::size_t limit) {
     return Secret(checked_text(json, limit));
 }
@@ -319,7 +358,7 @@ Hello parse_hello(Fields& fields) {
     Hello hello;
     require(fields.get("hello") == "vitals_prober", "not a prober");
     hello.version = printable_of(fields.get("version"), max_metric_name);
-    for (const auto& element : array_of(fields.get("sandbox_missing"), 0, max_checks)) {
+    for (const auto& element : array_of(fields.get("sandbox_missing"), 0, max_options)) {
         hello.sandbox_missing.push_back(printable_of(element, max_metric_name));
     }
     fields.done();
@@ -405,9 +444,15 @@ std::string encode(const Job& job) {
               {"options", job.options},
               {"metrics", job.metrics}};
     if (job.groups) json["groups"] = *job.groups;
-    if (!job.password.empty()) json["password"] = job.password.reveal();
-    const PasswordWiper wiper(json);
     std::string line = dump(json);
+    if (job.password.empty()) return line;
+    // Beside the library, which copies through buffers that nobody wipes, and without a move of the line.
+    constexpr std::string_view field = ",\"password\":";
+    line.reserve(line.size() + field.size() + longest_escape * job.password.reveal().size() + 2);
+    line.pop_back();
+    line += field;
+    append_secret(line, job.password);
+    line += '}';
     return line;
 }
 
@@ -438,15 +483,16 @@ std::string encode(const Result& result) {
     const EncodedValues values(result.values);
     constexpr std::string_view values_field = ",\"values\":[";
     std::size_t count = values.count();
+    if (values.more()) mark_as_cut(json);
     std::string line = dump(json);
     while (line.size() + values_field.size() + values.text(count).size() + 1 > max_result_line) {
         if (count > 0) {
             count /= 2;
-        } else if (shorten(json)) {
-            line = dump(json);
-        } else {
+            mark_as_cut(json);
+        } else if (!shorten(json)) {
             break;
         }
+        line = dump(json);
     }
     if (count == 0) return line;
     line.pop_back();

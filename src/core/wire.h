@@ -28,13 +28,13 @@ namespace vitals::core {
 constexpr std::size_t max_job_line = 160 * 1024;  // also of a definition
 constexpr std::size_t max_result_line = 1024 * 1024;
 constexpr std::size_t max_values = 20'000;
-constexpr std::size_t max_wanted = 4000;  // names of metrics and groups in a job
-constexpr std::size_t max_checks = 64;
-constexpr std::size_t max_options = 64;         // also facts
-constexpr std::size_t max_metric_name = 128;    // bytes
-constexpr std::size_t max_instance_name = 512;  // bytes
-constexpr std::size_t max_text = 1024;          // bytes: messages, details, remedies
-constexpr std::size_t max_group_message = 256;  // bytes
+constexpr std::size_t max_wanted = 4000;             // names of metrics and groups in a job
+constexpr std::size_t max_checks = max_groups + 32;  // each group with its permission has one
+constexpr std::size_t max_options = 64;              // also facts and what a sandbox lacks
+constexpr std::size_t max_metric_name = 128;         // bytes
+constexpr std::size_t max_instance_name = 512;       // bytes
+constexpr std::size_t max_text = 1024;               // bytes: messages, details, remedies
+constexpr std::size_t max_group_message = 256;       // bytes
 
 enum class JobKind {
     poll,   // read the metrics

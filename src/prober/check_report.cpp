@@ -6,6 +6,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "core/text_rules.h"
+
 namespace vitals::prober {
 
 namespace {
@@ -13,8 +15,7 @@ namespace {
 // What a server says goes to a terminal: its escape sequences must not.
 std::string printable(std::string_view text) {
     std::string clean(text);
-    std::replace_if(
-        clean.begin(), clean.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; }, ' ');
+    std::replace_if(clean.begin(), clean.end(), core::is_control, ' ');
     return clean;
 }
 

@@ -15,7 +15,7 @@ bool keeps_limits(const Job& job) {
     const auto short_text = [](const std::string& text, std::size_t limit) {
         return text.size() <= limit && text.find('\0') == std::string::npos;
     };
-    return job.options.size() <= vitals::core::max_checks && job.metrics.size() <= vitals::core::max_wanted &&
+    return job.options.size() <= vitals::core::max_options && job.metrics.size() <= vitals::core::max_wanted &&
            std::all_of(job.options.begin(), job.options.end(),
                        [&](const auto& option) {
                            return short_text(option.first, vitals::core::max_metric_name) &&

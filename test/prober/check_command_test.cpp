@@ -68,6 +68,10 @@ TEST(Program, RefusesWrongUsage) {
                                    {"check", "mssql", "--host", "h", "--user", "u", "--port", "0"},
                                    {"check", "mssql", "--host", "h", "--user", "u", "--port", "65536"},
                                    {"check", "mssql", "--host", "h", "--user", "u", "--encrypt", "perhaps"},
+                                   {"check", "mssql", "--host", "h", "--user", "u", "--auth", "trust"},
+                                   {"check", "mssql", "--host", "h", "--user", "u", "--application-intent", "Write"},
+                                   {"check", "mssql", "--host", "h", "--user", "u", "--packet-size", "511"},
+                                   {"check", "mssql", "--host", "h", "--user", "u", "--packet-size", "32768"},
                                    {"check", "mssql", "--host", "h", "--user", "u", "--ca-file", "/no/such"},
                                    {"serve", "--threads", "0"},
                                    {"serve", "--memory-limit", "much"}};
@@ -100,6 +104,48 @@ TEST_F(CheckServer, PassesEveryStep) {
         EXPECT_TRUE(contains(output.out, std::string("ok      ") + step)) << output.out;
     EXPECT_TRUE(contains(output.out, "\nAll is well")) << output.out;
     EXPECT_FALSE(contains(output.out, "FAILED")) << output.out;
+}
+
+// What each of them makes of the login, as the server saw it.
+TEST_F(CheckServer, OptionsOfTheLogin) {
+    const Words usual{"--ca-file", servers.ca_file(), "--timeout-ms", "20000"};
+    const auto with = [&](Words more) {
+        more.insert(more.end(), usual.begin(), usual.end());
+        const auto output = check("127.0.0.1", servers.port(), more);
+        EXPECT_EQ(output.exit_code, exit_ok) << output.out << output.err;
+        return servers.stats();
+    };
+    auto seen = with({});
+    EXPECT_EQ(seen.at("last_application"), "pg_vitals");
+    EXPECT_EQ(seen.at("last_database"), "master");
+    EXPECT_EQ(seen.at("read_only_intent"), false);
+    EXPECT_EQ(seen.at("last_packet_size"), 4096) << "the one of FreeTDS";
+    EXPECT_EQ(seen.at("last_auth_scheme"), "SQL");
+    seen = with({"--app-name", "by hand", "--database", "SalesDB", "--application-intent", "ReadOnly", "--packet-size",
+                 "8192", "--auth", "sql"});
+    EXPECT_EQ(seen.at("last_application"), "by hand");
+    EXPECT_EQ(seen.at("last_database"), "SalesDB");
+    EXPECT_EQ(seen.at("read_only_intent"), true);
+    EXPECT_EQ(seen.at("last_packet_size"), 8192);
+    EXPECT_EQ(seen.at("last_auth_scheme"), "SQL");
+    EXPECT_EQ(with({"--application-intent", "ReadWrite"}).at("read_only_intent"), false);
+}
+
+// What the option says decides, and not the form of the name.
+TEST_F(CheckServer, AuthOfTheLogin) {
+    const Words usual{"--ca-file", servers.ca_file(), "--timeout-ms", "20000"};
+    const auto failure_of = [&](Words more) {
+        more.insert(more.end(), usual.begin(), usual.end());
+        const auto output = check("127.0.0.1", servers.port(), more);
+        EXPECT_EQ(output.exit_code, exit_failed) << output.out;
+        return output.out;
+    };
+    const std::string ntlm = failure_of({"--auth", "ntlm"});
+    EXPECT_TRUE(contains(ntlm, "DOMAIN")) << ntlm;
+    const std::string kerberos =
+        failure_of({"--auth", "kerberos", "--server-spn", "MSSQLSvc/elsewhere:1", "--krb5-config", "/dev/null"});
+    EXPECT_TRUE(contains(kerberos, "FAILED  login")) << kerberos;
+    EXPECT_TRUE(contains(kerberos, "no Kerberos ticket")) << kerberos;
 }
 
 TEST_F(CheckServer, SaysWhatToDoAboutAWrongPassword) {

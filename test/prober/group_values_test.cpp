@@ -448,5 +448,56 @@ TEST(GroupPlan, AnotherDefinitionHasAnotherLayout) {
     EXPECT_NE(layout("x", "a"), layout("x", "b"));
 }
 
+// --- what no report carries ---
+
+TEST(GroupLimits, ALongInstanceIsCutAndMarked) {
+    const core::MetricGroup group = core::parse_metric_group(
+        R"({"name":"g","labels":["a","b"],"variants":[{"sql":"x"}],"metrics":[{"name":"m","kind":"delta","source":"v"}]})");
+    const GroupPlan plan({&group, {group.metrics.data()}});
+    std::string umlauts;
+    for (int i = 0; i < 300; ++i)
+        umlauts += "ä";
+    const ResultSet set{{"a", "b", "v"},
+                        {{Cell{std::string(4000, 'x')}, Cell{"1"}, integer(1)},
+                         {Cell{std::string(4000, 'x')}, Cell{"2"}, integer(2)},
+                         {Cell{umlauts}, Cell{"1"}, integer(3)},
+                         {Cell{std::string(510, 'y')}, Cell{"1"}, integer(4)}}};
+    const GroupReading now = read_group(plan, set);
+    std::map<std::string, int> names;
+    for (const ReadRow& row : now.rows) {
+        EXPECT_LE(row.instance.size(), core::max_instance_name);
+        EXPECT_FALSE(row.shared) << "the rows are told apart by all of their labels";
+        ++names[row.instance];
+    }
+    EXPECT_EQ(names[std::string(509, 'x') + "…"], 2);
+    EXPECT_EQ(names[umlauts.substr(0, 508) + "…"], 1);
+    EXPECT_EQ(names[std::string(510, 'y') + "/1"], 1) << "fits";
+}
+
+TEST(GroupLimits, ACounterHasTheSame) {
+    const core::MetricGroup group = core::parse_metric_group(
+        R"({"name":"g","layout":"rows","variants":[{"sql":"x"}],"metrics":[{"name":"m","source":"O\\C","instance":"*"}]})");
+    const GroupPlan plan({&group, {group.metrics.data()}});
+    const ResultSet set{{"object_name", "counter_name", "instance_name", "cntr_value"},
+                        {{Cell{"O"}, Cell{"C"}, Cell{std::string(600, 'x')}, integer(1)}}};
+    const GroupReading now = read_group(plan, set);
+    ASSERT_EQ(now.rows.size(), 1U);
+    EXPECT_EQ(now.rows[0].instance, std::string(509, 'x') + "…");
+}
+
+TEST(GroupLimits, NoMoreValuesThanAResultMayHave) {
+    const core::MetricGroup group = core::parse_metric_group(
+        R"({"name":"g","labels":["a"],"variants":[{"sql":"x"}],"metrics":[{"name":"m","source":"v"}]})");
+    const GroupPlan plan({&group, {group.metrics.data()}});
+    const GroupReading now =
+        read_group(plan, {{"a", "v"}, {{Cell{"1"}, integer(1)}, {Cell{"2"}, integer(2)}, {Cell{"3"}, integer(3)}}});
+    std::vector<core::Value> values(core::max_values - 3, core::Value{"other", "", std::nullopt});
+    EXPECT_TRUE(append_group_values(plan, nullptr, now, std::nullopt, values));
+    EXPECT_EQ(values.size(), core::max_values);
+    values.resize(core::max_values - 2);
+    EXPECT_FALSE(append_group_values(plan, nullptr, now, std::nullopt, values));
+    EXPECT_EQ(values.size(), core::max_values);
+}
+
 }  // namespace
 }  // namespace vitals::prober

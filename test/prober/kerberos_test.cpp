@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <gssapi/gssapi_ext.h>
+#include <gssapi/gssapi_krb5.h>
+#include <krb5.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +17,7 @@
 #include <fstream>
 
 #include "mssql_test_support.h"
+#include "prober/freetds/kerberos_login.h"
 #include "prober_child.h"
 #include "scripted_server.h"
 #include "temporary_directory.h"
@@ -233,6 +236,47 @@ TEST_F(Kerberos, TicketByKeytab) {
     const std::vector<std::string> flags{"--keytab", realm_->file("client.keytab")};
     EXPECT_EQ(login_of([](core::Job& job) { job.password = core::Secret(); }, flags), "monitor@VITALS.TEST")
         << message_of(result_);
+}
+
+// How many of the prober's caches hold tickets in this process.
+std::size_t caches_in_memory() {
+    krb5_context context = nullptr;
+    if (krb5_init_context(&context) != 0) throw std::runtime_error("libkrb5 does not start");
+    std::size_t count = 0;
+    for (int number = 1; number <= 100; ++number) {
+        krb5_ccache cache = nullptr;
+        krb5_principal owner = nullptr;
+        krb5_cc_resolve(context, ("MEMORY:vitals_" + std::to_string(number)).c_str(), &cache);
+        if (krb5_cc_get_principal(context, cache, &owner) == 0) ++count;
+        krb5_free_principal(context, owner);
+        krb5_cc_close(context, cache);
+    }
+    krb5_free_context(context);
+    return count;
+}
+
+// A connection that is lost again and again would leave one each time.
+TEST_F(Kerberos, TicketsOfAKeytabAreNotKept) {
+    // Nothing of Kerberos runs in another thread of the tests. NOLINTNEXTLINE(concurrency-mt-unsafe)
+    setenv("KRB5_CONFIG", realm_->file("krb5.conf").c_str(), 1);
+    std::string name = service;
+    gss_buffer_desc text{name.size(), name.data()};
+    OM_uint32 minor = 0;
+    gss_name_t target = GSS_C_NO_NAME;
+    ASSERT_EQ(gss_import_name(&minor, &text, const_cast<gss_OID>(GSS_KRB5_NT_PRINCIPAL_NAME), &target), GSS_S_COMPLETE);
+    for (int logins = 0; logins < 2; ++logins) {
+        KerberosLogin login({"monitor@VITALS.TEST", core::Secret(), realm_->file("client.keytab")}, LeftBehind(1));
+        gss_ctx_id_t context = GSS_C_NO_CONTEXT;
+        gss_buffer_desc output = GSS_C_EMPTY_BUFFER;
+        const SecurityContextCall call{.context = &context, .target = target, .output = &output};
+        const OM_uint32 status = login.step(&minor, call, Deadline::after(ample_deadline));
+        EXPECT_EQ(GSS_ERROR(status), 0U) << login.failure().value_or(core::Failure{}).message;
+        EXPECT_EQ(caches_in_memory(), 1U);
+        gss_release_buffer(&minor, &output);
+        gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
+    }
+    EXPECT_EQ(caches_in_memory(), 0U);
+    gss_release_name(&minor, &target);
 }
 
 TEST_F(Kerberos, NothingToProveIt) {

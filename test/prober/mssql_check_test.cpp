@@ -137,9 +137,21 @@ TEST(MssqlCheck, WrongPassword) {
     job.password = core::Secret("wrong");
     const core::Result result = check(job);
     EXPECT_EQ(steps_of(result), (Steps{"name lookup", "target", "tcp", "tls", "!login"}));
-    EXPECT_TRUE(contains(remedy_of(result, "login"), "CREATE LOGIN vitals WITH PASSWORD"))
+    EXPECT_TRUE(contains(remedy_of(result, "login"), "CREATE LOGIN [vitals] WITH PASSWORD"))
         << remedy_of(result, "login");
     EXPECT_EQ(result.failure->number, 18456);
+}
+
+// People run what a remedy says.
+TEST(MssqlCheck, NamesInRemediesAreQuoted) {
+    SimulatedServers servers;
+    core::Job job = patient_job(servers);
+    for (const auto& [name, quoted] : {std::pair{"a] x", "CREATE LOGIN [a]] x] WITH PASSWORD"},
+                                       std::pair{"CORP\\a] x", "CREATE LOGIN [CORP\\a]] x] FROM WINDOWS"}}) {
+        job.username = name;
+        const std::string remedy = remedy_of(check(job), "login");
+        EXPECT_TRUE(contains(remedy, quoted)) << remedy;
+    }
 }
 
 TEST(MssqlCheck, ScriptUpgrade) {

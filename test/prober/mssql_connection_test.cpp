@@ -130,6 +130,29 @@ TEST(MssqlConnection, Ipv6) {
     }
 }
 
+TEST(MssqlConnection, PollsOverIpv6) {
+    const test::Fd probe(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 loopback{};
+    loopback.sin6_family = AF_INET6;
+    loopback.sin6_addr = in6addr_loopback;
+    if (probe.get() < 0 || bind(probe.get(), reinterpret_cast<sockaddr*>(&loopback), sizeof(loopback)) != 0)
+        GTEST_SKIP() << "this machine has no IPv6 loopback";
+    // With its certificate verified for the address.
+    SimulatedServers servers({"--bind", "::1"});
+    for (const char* host : {"::1", "[::1]"}) {
+        core::Job job = servers.job();
+        job.host = host;
+        job.deadline = ample_deadline;
+        Poller poller;
+        poller.poll(job);
+        const core::Result result = poller.poll(job);
+        EXPECT_EQ(result.outcome, core::Outcome::ok) << host << ": " << message_of(result);
+        EXPECT_TRUE(value_of(result, "memory_percent")) << host;
+        EXPECT_EQ(result.facts.at("encrypted"), "true") << host;
+    }
+    EXPECT_EQ(servers.count("logins"), 2U);
+}
+
 // ---- probes
 
 core::Result probe(const core::Job& job) {

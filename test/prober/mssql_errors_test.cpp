@@ -125,6 +125,17 @@ TEST(MssqlErrors, TheFirstServerErrorExplainsTheOthers) {
     EXPECT_EQ(failure.number, 300);
 }
 
+// What another group's statement had reported is not the reason.
+TEST(MssqlErrors, WhatCutABatchOffGoesBeforeItsErrors) {
+    Observation seen = connected();
+    seen.messages.push_back({229, 14, "The SELECT permission was denied"});
+    seen.cut_off = CutOff::deadline;
+    expect(describe(seen, Moment::batch), ErrorClass::timeout, "while it was answering the query");
+    seen.cut_off = CutOff::too_many_cells;
+    expect(describe(seen, Moment::batch), ErrorClass::protocol, "more values than any answer has");
+    expect(describe(seen, Moment::login), ErrorClass::permission, "error 229");
+}
+
 TEST(MssqlErrors, NotASqlServer) {
     Observation seen = connected();
     seen.opening = "SSH-2.0-OpenSSH_9.2\r\n";

@@ -26,7 +26,6 @@ class MssqlGroups : public testing::Test {
         return poll();
     }
     core::Result poll() { return poller_.poll(job_); }
-    std::uint64_t batches_of(const core::Result& result) const { return result.round_trips; }
 
     SimulatedServers servers_;
     Poller poller_{definitions_of({})};
@@ -37,12 +36,14 @@ class MssqlGroups : public testing::Test {
     }();
 };
 
-TEST_F(MssqlGroups, WithoutDefinitionsThereIsTheCpuAlone) {
+TEST_F(MssqlGroups, WithoutDefinitionsThereAreTheCpuAndTheClockAlone) {
     poll();
     const core::Result result = poll();
     EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
-    ASSERT_EQ(result.values.size(), 1U);
+    ASSERT_EQ(result.values.size(), 2U);
     EXPECT_EQ(value_of(result, "cpu_percent"), 42.0);
+    EXPECT_EQ(std::to_string(static_cast<std::int64_t>(value_of(result, "clock_skew_ms").value_or(0))),
+              result.facts.at("clock_skew_ms"));
     EXPECT_EQ(state_of(result, "server"), "ok");
     EXPECT_EQ(state_of(result, "sysinfo"), "ok");
 }
@@ -100,10 +101,11 @@ TEST_F(MssqlGroups, AStatementThatEndsTheBatch) {
     }
 }
 
+const char* const job_count = "SELECT count(*) AS a FROM msdb.dbo.sysjobs";
+
 TEST_F(MssqlGroups, ADeniedGroupIsNotAskedAgainAtOnce) {
-    const std::vector<std::string> groups{gauge("msdb", "EXEC tds_server.raise 229", builtin),
-                                          gauge("other", "SELECT 2 AS a", builtin)};
-    core::Result result = poll(groups);
+    servers_.control({{"view", "msdb.dbo.sysjobs"}, {"error", 229}});
+    core::Result result = poll({gauge("msdb", job_count, builtin), gauge("other", "SELECT 2 AS a", builtin)});
     EXPECT_EQ(result.outcome, core::Outcome::partial);
     EXPECT_EQ(class_of(result), "permission");
     EXPECT_TRUE(state_of(result, "msdb").starts_with("denied permission 229 ")) << state_of(result, "msdb");
@@ -111,22 +113,33 @@ TEST_F(MssqlGroups, ADeniedGroupIsNotAskedAgainAtOnce) {
     EXPECT_EQ(result.round_trips, 2U) << "not retried: it would be denied again";
 
     // The grant is made: the state is remembered for this connection, and a check forgets it.
-    poller_.define(definitions_of({gauge("msdb", "SELECT 7 AS a", builtin), gauge("other", "SELECT 2 AS a", builtin)}));
+    servers_.control({{"view", ""}});
     result = poll();
     EXPECT_TRUE(state_of(result, "msdb").starts_with("denied permission 229 ")) << state_of(result, "msdb");
     EXPECT_EQ(value_of(result, "msdb_a"), std::nullopt);
     poller_.check(job_);
     result = poll();
     EXPECT_EQ(state_of(result, "msdb"), "ok");
-    EXPECT_EQ(value_of(result, "msdb_a"), 7);
+    EXPECT_TRUE(value_of(result, "msdb_a"));
 }
 
 TEST_F(MssqlGroups, ANewConnectionForgetsWhatWasDenied) {
-    poll({gauge("msdb", "EXEC tds_server.raise 229", builtin)});
-    poller_.define(definitions_of({gauge("msdb", "SELECT 7 AS a", builtin)}));
+    servers_.control({{"view", "msdb.dbo.sysjobs"}, {"error", 229}});
+    poll({gauge("msdb", job_count, builtin)});
+    servers_.control({{"view", ""}});
     servers_.control({{"drop", true}});
     EXPECT_TRUE(state_of(poll(), "msdb").starts_with("denied")) << "the reconnect came after the choice of the groups";
     EXPECT_EQ(state_of(poll(), "msdb"), "ok");
+}
+
+TEST_F(MssqlGroups, NewDefinitionsForgetWhatWasRefused) {
+    servers_.control({{"view", "msdb.dbo.sysjobs"}, {"error", 229}});
+    EXPECT_TRUE(state_of(poll({gauge("msdb", job_count, builtin)}), "msdb").starts_with("denied"));
+    servers_.control({{"view", ""}});
+    job_.metrics = {"msdb"};
+    EXPECT_TRUE(state_of(poll(), "msdb").starts_with("denied")) << "another choice, but the same definitions";
+    EXPECT_EQ(state_of(poll({gauge("msdb", job_count, builtin)}), "msdb"), "ok");
+    EXPECT_EQ(servers_.count("connects"), 1U);
 }
 
 TEST_F(MssqlGroups, GivingWayIsNoFault) {
@@ -176,7 +189,7 @@ TEST_F(MssqlGroups, OnlyWhatIsDueAndWanted) {
     core::Result result = poll();
     EXPECT_EQ(state_of(result, "one"), "ok");
     EXPECT_EQ(state_of(result, "two"), "not there");
-    EXPECT_EQ(result.values.size(), 2U) << "and the CPU";
+    EXPECT_EQ(result.values.size(), 3U) << "and the CPU and the clock";
     job_.metrics = {"two_a"};
     result = poll();
     EXPECT_EQ(state_of(result, "one"), "not there");
@@ -269,6 +282,34 @@ TEST_F(MssqlGroups, ProceduresThatAreMissingAreNamed) {
     const core::Result result = poll({gauge("one", "SELECT 1 AS a", builtin)});
     EXPECT_EQ(result.outcome, core::Outcome::partial);
     EXPECT_NE(state_of(result, "server").find("failed version 2812"), std::string::npos) << state_of(result, "server");
+}
+
+// Two groups break their connection; when the second does so, the server lets nobody in any more.
+TEST_F(MssqlGroups, AFailedReconnectKeepsWhatWasRead) {
+    const nlohmann::json timed{{"builtin", true}, {"timeout_ms", 1000}};
+    const std::vector<std::string> groups{
+        gauge("first", "SELECT 1 AS a", builtin), gauge("x", "SELECT count(*) AS a FROM sys.dm_os_wait_stats", timed),
+        gauge("y", "SELECT count(*) AS a FROM sys.dm_os_schedulers", timed), gauge("z", "SELECT 3 AS a", timed)};
+    servers_.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 10'000}});
+    core::Result result = poll(groups);
+    EXPECT_TRUE(state_of(result, "x").starts_with("failed timeout")) << state_of(result, "x");
+    EXPECT_EQ(state_of(result, "z"), "ok");
+
+    servers_.control({{"view", "sys.dm_os_schedulers"}, {"delay_ms", 10'000}});
+    servers_.set_fault("login-error=18456");
+    result = poll();
+    EXPECT_EQ(result.outcome, core::Outcome::partial) << message_of(result);
+    EXPECT_EQ(value_of(result, "first_a"), 1);
+    EXPECT_EQ(result.facts.at("version"), "16.0.4105.2");
+    EXPECT_TRUE(state_of(result, "y").starts_with("failed timeout")) << state_of(result, "y");
+    EXPECT_TRUE(state_of(result, "z").starts_with("failed login 18456")) << state_of(result, "z");
+    EXPECT_EQ(value_of(result, "z_a"), std::nullopt);
+    EXPECT_EQ(poll().outcome, core::Outcome::failed) << "nothing at all can be read now";
+
+    servers_.set_fault("none");
+    result = poll();
+    EXPECT_EQ(value_of(result, "first_a"), 1);
+    EXPECT_EQ(value_of(result, "z_a"), 3);
 }
 
 TEST(MssqlGroupBreaks, TheConnectionAndIsPutAside) {

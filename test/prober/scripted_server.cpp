@@ -69,10 +69,21 @@ std::string TdsTalk::read_message() {
 }
 
 void TdsTalk::send_message(std::string_view body, char type) {
-    const std::size_t size = header_size + body.size();
-    std::string packet{type, 1, static_cast<char>(size >> 8U), static_cast<char>(size & 0xFFU), 0, 1, 1, 0};
-    packet += body;
-    if (send(fd_, packet.data(), packet.size(), MSG_NOSIGNAL) < 0) throw std::runtime_error("cannot answer the client");
+    constexpr std::size_t packet_size = 4096;
+    std::string packets;
+    do {
+        const std::string_view part = body.substr(0, packet_size - header_size);
+        body.remove_prefix(part.size());
+        const std::size_t size = header_size + part.size();
+        const char last = body.empty() ? 1 : 0;
+        packets += {type, last, static_cast<char>(size >> 8U), static_cast<char>(size & 0xFFU), 0, 1, 1, 0};
+        packets += part;
+    } while (!body.empty());
+    for (std::string_view rest = packets; !rest.empty();) {
+        const ssize_t sent = send(fd_, rest.data(), rest.size(), MSG_NOSIGNAL);
+        if (sent < 0) throw std::runtime_error("cannot answer the client");
+        rest.remove_prefix(static_cast<std::size_t>(sent));
+    }
 }
 
 Login7 TdsTalk::read_login() {

@@ -7,6 +7,8 @@
 #include <string>
 
 #include "mssql_test_support.h"
+#include "prober/freetds/kerberos_login.h"
+#include "scripted_server.h"
 
 namespace vitals::prober {
 namespace {
@@ -114,6 +116,64 @@ TEST_F(TdsConnectionTest, IsNotGoodAfterTheDeadline) {
     EXPECT_FALSE(connection_.good());
     EXPECT_EQ(connection_.observation().cut_off, CutOff::deadline);
     EXPECT_LE(std::chrono::steady_clock::now() - start, std::chrono::milliseconds{300} + lateness);
+}
+
+// With it go its password and its ticket.
+TEST(TdsConnectionKerberos, TheLoginIsForgottenWhenItHasEnded) {
+    TdsLogin login;
+    login.addresses = {"127.0.0.1"};
+    login.certificate_name = "127.0.0.1";
+    login.port = 1;
+    login.app_name = "test";
+    login.tls = TlsMode::off;
+    login.server_spn = "MSSQLSvc/localhost:1";
+    login.kerberos = std::make_shared<KerberosLogin>(
+        KerberosIdentity{"monitor@VITALS.TEST", core::Secret("hunter2"), ""}, LeftBehind(1));
+    const std::weak_ptr<KerberosLogin> kerberos = login.kerberos;
+    const TdsConnection connection(login, core::Secret(), Deadline::after(ample_deadline));
+    EXPECT_FALSE(connection.good());
+    login.kerberos.reset();
+    EXPECT_TRUE(kerberos.expired());
+}
+
+// A column of one byte on the wire takes forty in memory.
+std::string rows_of_bytes(std::size_t columns, std::size_t rows) {
+    std::string tokens{'\x81', static_cast<char>(columns), 0};
+    for (std::size_t column = 0; column < columns; ++column)
+        tokens += std::string("\0\0\0\0\0\0\x30\1c\0", 10);
+    for (std::size_t row = 0; row < rows; ++row)
+        tokens += '\xD1' + std::string(columns, '\7');
+    return tokens + '\xFD' + std::string(12, '\0');
+}
+
+TEST(TdsConnectionLimits, TheCellsOfABatch) {
+    constexpr std::size_t columns = max_batch_columns;
+    constexpr std::size_t fitting = max_batch_cells / columns;
+    test::ScriptedServer server([&](test::TdsTalk& talk) {
+        talk.read_login();
+        talk.send_message(test::TdsTalk::login_done());
+        for (const std::size_t rows : {fitting, fitting + 1}) {
+            talk.read_message();
+            talk.send_message(rows_of_bytes(columns, rows));
+        }
+    });
+    TdsLogin login;
+    login.addresses = {"127.0.0.1"};
+    login.certificate_name = "127.0.0.1";
+    login.port = server.port();
+    login.username = "vitals";
+    login.app_name = "test";
+    login.tls = TlsMode::off;
+    const Deadline deadline = Deadline::after(ample_deadline);
+    TdsConnection connection(login, core::Secret("vitals"), deadline);
+    const BatchReply most = connection.run("SELECT most", deadline);
+    EXPECT_TRUE(connection.good());
+    ASSERT_EQ(most.sets.size(), 1U);
+    EXPECT_EQ(most.sets[0].rows.size(), fitting);
+    EXPECT_EQ(most.sets[0].rows.back().back(), Cell{std::int64_t{7}});
+    connection.run("SELECT more", deadline);
+    EXPECT_FALSE(connection.good());
+    EXPECT_EQ(connection.observation().cut_off, CutOff::too_many_cells);
 }
 
 }  // namespace

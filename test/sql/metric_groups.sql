@@ -127,6 +127,7 @@ SELECT statement, pg_temp.complaint(statement) FROM (VALUES
     ('SELECT 1 AS a /* drop; */ -- insert'), ('SELECT 1 AS a /* drop */ DROP TABLE t /* */'), ('SELECT updated, dropped FROM created'),
     (E'\n\tSELECT 1 AS a\r\n;'), (E'SELECT 1\x01'), ('/* first */ SELECT 1 AS a')) AS s (statement);
 SELECT pg_temp.complaint('SELECT ''' || repeat('x', 32760) || '''');
+SELECT pg_temp.complaint('SELECT ' || repeat('{{sources}},', n) || '1') FROM generate_series(8, 9) AS n;
 
 -- Everything else that is refused.
 CREATE FUNCTION pg_temp.refused(metrics text) RETURNS text LANGUAGE plpgsql AS $$

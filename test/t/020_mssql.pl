@@ -39,6 +39,7 @@ is(status_of($node, 'app', 'acme', 'sql01'), 'online|', 'the server is online');
 my %first = (cpu_percent => 'NULL', batch_requests_sec => 'NULL', wait_time_ms => 'NULL', disk_io_reads => 'NULL',
     disk_io_writes => 'NULL', memory_percent => '75.00', connection_count => '18', page_life_expectancy => '5400', blocked_processes => '0');
 is(value('sql01', $_), $first{$_}, "first sample: $_ is $first{$_}") foreach sort keys %first;
+cmp_ok(value('sql01', 'clock_skew_ms'), '<', -1000, 'the clock of the fixture is behind ours');
 sql("SELECT vitals.collection_config_put('sql01', interval_seconds => 30)");
 is($servers->stats(0)->{connects}, 1, 'one connection was made');
 is($servers->stats(0)->{plain_text_batches}, 0, 'and nothing went over it in clear text');

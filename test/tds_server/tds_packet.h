@@ -11,7 +11,6 @@ namespace tds_server {
 
 enum class PacketType : std::uint8_t {
     sql_batch = 0x01,
-    tds5_login = 0x02,
     rpc = 0x03,
     reply = 0x04,
     attention = 0x06,

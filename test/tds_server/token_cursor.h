@@ -47,7 +47,6 @@ class TokenCursor {
     bool at_statement() const;
 
     std::string_view rest_of_text() const { return sql_.substr(token().position); }
-    void skip_to_end() { at_ = tokens_.size() - 1; }
 
     int depth_ = 0;
 

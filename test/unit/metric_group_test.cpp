@@ -164,6 +164,18 @@ std::string wanted_by(const MetricGroups& groups, const std::vector<std::string>
     return text;
 }
 
+// Each is replaced by the names of all that is wanted.
+TEST(MetricGroup, HasFewPlaceholders) {
+    const auto with = [](int placeholders) {
+        std::string sql = "SELECT 1";
+        for (int i = 0; i < placeholders; ++i)
+            sql += " {{sources}}";
+        return R"({"name":"g","variants":[{"sql":")" + sql + R"("}],"metrics":[{"name":"m","source":"v"}]})";
+    };
+    EXPECT_NO_THROW(parse_metric_group(with(8)));
+    EXPECT_THROW(parse_metric_group(with(9)), WireError);
+}
+
 TEST(MetricGroup, WantedByNameOfMetricOrGroup) {
     const MetricGroups groups{{"waits", waits()}, {"counters", counters()}};
     EXPECT_EQ(wanted_by(groups, {}), "waits: wait_time_ms wait_avg wait_by; counters: hits logins; ")

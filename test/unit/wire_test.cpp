@@ -49,6 +49,21 @@ TEST(Wire, JobRoundTrip) {
     EXPECT_EQ(job.metrics, std::vector<std::string>{"cpu_percent"});
 }
 
+TEST(Wire, PasswordsOfAllKinds) {
+    const auto sent = [](std::string_view password) {
+        Job job = sample_job();
+        job.password = Secret(password);
+        return std::string(std::get<Job>(parse_command(encode(job))).password.reveal());
+    };
+    for (const std::string password : {"plain", "\\\"\\", "\x01\t\n\x1F\x7F", "\u00fc\u20ac\U0001F600", "{\"job\":1}"})
+        EXPECT_EQ(sent(password), password);
+    EXPECT_EQ(sent(""), "");
+    EXPECT_EQ(sent(std::string(max_text, '\x02')).size(), max_text);
+    // What is not UTF-8 is a wrong password, and no line that ends the prober.
+    for (const std::string broken : {"\xFC", "a\xE2\x82", "\xC0\x80z", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\x80"})
+        EXPECT_NE(sent(broken).find("\uFFFD"), std::string::npos);
+}
+
 TEST(Wire, GroupsOfAJob) {
     EXPECT_FALSE(std::get<Job>(parse_command(encode(sample_job()))).groups) << "nothing is not an empty list";
     Job job = sample_job();
@@ -238,9 +253,33 @@ TEST(Wire, TooManyValuesAreLeftOutAndRefused) {
         result.values.push_back({"m" + std::to_string(i), "", 1.0});
         values += (i == 0 ? "[\"m" : ",[\"m") + std::to_string(i) + "\",1]";
     }
-    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).values.size(), max_values);
+    const auto cut = parse_report(encode(result));
+    EXPECT_EQ(std::get<Result>(cut).values.size(), max_values);
+    EXPECT_EQ(std::get<Result>(cut).outcome, Outcome::partial);
+    EXPECT_NE(std::get<Result>(cut).failure.value_or(Failure{}).message.find("left out"), std::string::npos);
+    result.values.pop_back();
+    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).outcome, Outcome::ok);
     EXPECT_THROW(parse_report("{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[" + values + "]}"),
                  WireError);
+}
+
+TEST(Wire, ValuesThatExceedTheLineAreMarked) {
+    Result result;
+    result.outcome = Outcome::ok;
+    for (std::size_t i = 0; i < 3000; ++i)
+        result.values.push_back({"m", std::to_string(i) + std::string(500, 'x'), 1.0});
+    const auto report = parse_report(encode(result));
+    EXPECT_EQ(std::get<Result>(report).values.size(), 1500U);
+    EXPECT_EQ(std::get<Result>(report).outcome, Outcome::partial);
+}
+
+// Each group that a prober can have, its permission, and the steps of the connection.
+TEST(Wire, ThePreflightHasRoomForEveryGroup) {
+    Result result;
+    result.outcome = Outcome::ok;
+    for (std::size_t i = 0; i < max_groups + 32; ++i)
+        result.checks.push_back({std::to_string(i), true, std::string(200, 'd'), std::string(300, 'r')});
+    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).checks.size(), result.checks.size());
 }
 
 TEST(Wire, NamesThatBecomeTheSameKeepTheFirstValue) {
@@ -263,7 +302,7 @@ TEST(Wire, WhatExceedsTheLineIsLeftOut) {
         result.values.push_back({std::string(max_metric_name, '"'), std::to_string(i) + std::string(500, '"'), 1.0});
     for (std::size_t i = 0; i < 2 * max_checks; ++i)
         result.checks.push_back({"c", false, std::string(max_text, '"'), std::string(max_text, '"')});
-    for (std::size_t i = 0; i < 2 * max_checks; ++i)
+    for (std::size_t i = 0; i < 2 * max_options; ++i)
         result.facts[std::to_string(i)] = std::string(max_text, '"');
     const std::string line = encode(result);
     EXPECT_LE(line.size(), max_result_line);

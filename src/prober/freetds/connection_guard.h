@@ -45,6 +45,7 @@ enum class CutOff {
     too_many_bytes,
     too_many_messages,
     too_many_rows,
+    too_many_cells,
     plain_text,  // TLS is demanded, and something else was about to be sent
     foreign,     // the first byte is not one of a SQL Server: FreeTDS would wait for the rest of a packet
 };
@@ -73,7 +74,7 @@ struct ConnectSurroundings {
     std::string configuration;                // text of freetds.conf
     std::string name;                         // the only one that can be resolved
     std::vector<std::string> addresses;       // numeric, what it resolves to
-    std::shared_ptr<KerberosLogin> kerberos;  // nothing: Kerberos is not used
+    std::shared_ptr<KerberosLogin> kerberos;  // nothing: Kerberos is not used, or the login has ended
 };
 
 class ConnectionGuard {
@@ -85,6 +86,8 @@ class ConnectionGuard {
     Observation seen;
 
     [[nodiscard]] const ConnectSurroundings& surroundings() const noexcept { return surroundings_; }
+    // Once the login has ended nothing of the connection needs its password or ticket.
+    void forget_kerberos() noexcept { surroundings_.kerberos.reset(); }
     [[nodiscard]] const TrustList* trust() const noexcept { return trust_.get(); }
     // True when everything after the login went out, and could only go out, as TLS records.
     [[nodiscard]] bool proves_encryption() const noexcept { return tls_only_ && filter_.encrypted(); }

@@ -6,6 +6,8 @@
 #include <krb5.h>
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <utility>
 
 namespace vitals::prober {
@@ -101,10 +103,26 @@ ErrorClass class_of(OM_uint32 minor) {
     }
 }
 
+// Of each credential its own: two that meet in one place would use each other's tickets.
+std::string new_cache_name() {
+    static std::atomic<std::uint64_t> caches{0};
+    return fmt::format("MEMORY:vitals_{}", ++caches);
+}
+
+// A cache in memory stays until the process ends, unless somebody destroys it.
+void destroy_cache(const std::string& name) noexcept {
+    krb5_context context = nullptr;
+    if (krb5_init_context(&context) != 0) return;
+    krb5_ccache cache = nullptr;
+    if (krb5_cc_resolve(context, name.c_str(), &cache) == 0) krb5_cc_destroy(context, cache);
+    krb5_free_context(context);
+}
+
 }  // namespace
 
 struct KerberosLogin::Credential {
     gss_cred_id_t id = GSS_C_NO_CREDENTIAL;
+    std::string cache;  // of ours; empty: GSSAPI made one, and destroys it
 
     Credential() = default;
     Credential(const Credential&) = delete;
@@ -112,6 +130,7 @@ struct KerberosLogin::Credential {
     ~Credential() {
         OM_uint32 minor = 0;
         if (id != GSS_C_NO_CREDENTIAL) gss_release_cred(&minor, &id);
+        if (!cache.empty()) destroy_cache(cache);
     }
 
     // A ticket of this identity alone, kept in memory alone.
@@ -127,7 +146,7 @@ struct KerberosLogin::Credential {
             return gss_acquire_cred_with_password(minor, name.get(), &password, GSS_C_INDEFINITE, &mechanisms,
                                                   GSS_C_INITIATE, &id, nullptr, nullptr);
         }
-        const std::string cache = fmt::format("MEMORY:vitals_{}", static_cast<const void*>(this));
+        if (cache.empty()) cache = new_cache_name();
         std::array<gss_key_value_element_desc, 2> elements{
             {{"client_keytab", identity.keytab.c_str()}, {"ccache", cache.c_str()}}};
         const gss_key_value_set_desc store{elements.size(), elements.data()};

@@ -84,9 +84,12 @@ TdsConnection::TdsConnection(const TdsLogin& login, const core::Secret& password
     : guard_(login.tls == TlsMode::require, login.trust,
              {configuration_of(login), login.certificate_name, login.addresses, login.kerberos}) {
     const LoginRecord record = login_record(login, password);
-    const GuardScope scope(guard_, deadline, max_login_bytes);
-    process_.reset(dbopen(record.get(), connection_section));
-    if (process_ && guard_.seen.cut_off != CutOff::none) process_.reset();
+    {
+        const GuardScope scope(guard_, deadline, max_login_bytes);
+        process_.reset(dbopen(record.get(), connection_section));
+        if (process_ && guard_.seen.cut_off != CutOff::none) process_.reset();
+    }
+    guard_.forget_kerberos();
 }
 
 TdsConnection::~TdsConnection() {
@@ -122,7 +125,7 @@ void TdsConnection::place_messages(std::size_t place) {
 }
 
 bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch) {
-    std::size_t rows_left = max_batch_rows;
+    Room room;
     std::size_t max_rows = max_batch_rows;
     for (std::size_t results = 0; results < max_batch_sets; ++results) {
         const RETCODE code = dbresults(process_.get());
@@ -132,7 +135,7 @@ bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchW
         // FAIL is one failed statement; the next ones may still have results.
         if (code != SUCCEED || dbnumcols(process_.get()) == 0) continue;
         ResultSet set = describe_set(process_.get());
-        const bool complete = read_rows(set, max_rows, rows_left);
+        const bool complete = read_rows(set, max_rows, room);
         place_messages(2 * reply.sets.size() + 1);
         reply.sets.push_back(std::move(set));
         reply.read_at.push_back(Deadline::Clock::now());
@@ -147,18 +150,23 @@ bool TdsConnection::read_sets(BatchReply& reply, GuardScope& scope, const BatchW
     return false;
 }
 
-bool TdsConnection::read_rows(ResultSet& set, std::size_t max_rows, std::size_t& rows_left) {
+bool TdsConnection::read_rows(ResultSet& set, std::size_t max_rows, Room& room) {
     STATUS status = dbnextrow(process_.get());
     for (; status == REG_ROW; status = dbnextrow(process_.get())) {
-        if (rows_left == 0) {
+        if (room.rows == 0) {
             guard_.seen.cut_off = CutOff::too_many_rows;
             return false;
         }
-        --rows_left;
+        --room.rows;
         if (set.rows.size() == max_rows) {
             ++set.left_out;
             continue;
         }
+        if (room.cells < set.columns.size()) {
+            guard_.seen.cut_off = CutOff::too_many_cells;
+            return false;
+        }
+        room.cells -= set.columns.size();
         Row& row = set.rows.emplace_back();
         row.reserve(set.columns.size());
         for (std::size_t column = 1; column <= set.columns.size(); ++column)

@@ -45,6 +45,7 @@ struct TdsLogin {
 // Limits of one batch; a server that exceeds one is cut off.
 constexpr std::size_t max_batch_bytes = 8 * 1024 * 1024;
 constexpr std::size_t max_batch_rows = 200'000;
+constexpr std::size_t max_batch_cells = 1'000'000;  // that are kept; each takes far more memory than bytes on the wire
 constexpr std::size_t max_batch_sets = 1024;
 constexpr std::size_t max_batch_columns = 64;
 constexpr std::size_t max_cell_text = 4096;  // bytes; longer text is cut
@@ -91,7 +92,12 @@ class TdsConnection {
     };
 
     bool read_sets(BatchReply& reply, GuardScope& scope, const BatchWatch& watch);
-    bool read_rows(ResultSet& set, std::size_t max_rows, std::size_t& rows_left);
+    // What a batch may still bring.
+    struct Room {
+        std::size_t rows = max_batch_rows;
+        std::size_t cells = max_batch_cells;
+    };
+    bool read_rows(ResultSet& set, std::size_t max_rows, Room& room);
     void place_messages(std::size_t place);
 
     ConnectionGuard guard_;

@@ -1,7 +1,6 @@
 #include "prober/freetds/tds_rows.h"
 
 #include <algorithm>
-#include <cmath>
 
 namespace vitals::prober {
 
@@ -33,13 +32,6 @@ std::optional<std::size_t> ResultSet::column(std::string_view name) const {
 std::optional<std::int64_t> integer_at(const Row& row, std::optional<std::size_t> column) {
     const auto* cell = cell_at<std::int64_t>(row, column);
     return cell != nullptr ? std::optional(*cell) : std::nullopt;
-}
-
-std::optional<double> number_at(const Row& row, std::optional<std::size_t> column) {
-    const auto* real = cell_at<double>(row, column);
-    if (real != nullptr) return std::isfinite(*real) ? std::optional(*real) : std::nullopt;
-    if (const auto* cell = cell_at<std::int64_t>(row, column)) return static_cast<double>(*cell);
-    return std::nullopt;
 }
 
 std::optional<std::string_view> text_at(const Row& row, std::optional<std::size_t> column) {

@@ -28,8 +28,6 @@ struct ResultSet {
 
 // Nothing for another type, and for a row that is too short.
 std::optional<std::int64_t> integer_at(const Row& row, std::optional<std::size_t> column);
-// Integers count as numbers too; what is not finite counts as nothing.
-std::optional<double> number_at(const Row& row, std::optional<std::size_t> column);
 std::optional<std::string_view> text_at(const Row& row, std::optional<std::size_t> column);
 
 // SQL Server's names differ in letter case between versions and collations.

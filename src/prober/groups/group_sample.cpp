@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "core/text_rules.h"
+#include "core/wire.h"
 #include "prober/groups/text_hash.h"
 
 namespace vitals::prober {
@@ -36,6 +38,14 @@ void append_text(std::string& text, const Cell& cell) {
     } else if (const auto* number = std::get_if<double>(&cell)) {
         fmt::format_to(std::back_inserter(text), "{}", *number);
     }
+}
+
+// A server may send any text: what no report carries is not kept, and the name says so.
+std::string fitted(std::string_view instance) {
+    constexpr std::string_view mark = "…";
+    if (instance.size() <= core::max_instance_name) return std::string(instance);
+    std::string name(instance.substr(0, core::cut_of(instance, core::max_instance_name - mark.size())));
+    return name += mark;
 }
 
 // NULL is not the empty text, and 1 is not "1".
@@ -108,12 +118,14 @@ class Reader {
             ReadRow& row = reading_.rows.emplace_back();
             row.first = reading_.readings.size();
             TextHash hash;
+            name_.clear();
             for (std::size_t label = 0; label < labels.size(); ++label) {
                 const Cell& cell = cell_at(cells, labels[label]);
-                if (label > 0) row.instance += '/';
-                append_text(row.instance, cell);
+                if (label > 0) name_ += '/';
+                append_text(name_, cell);
                 hash_cell(hash, cell, scratch_);
             }
+            row.instance = fitted(name_);
             for (const auto& key : keys)
                 hash_cell(hash, cell_at(cells, key), scratch_);
             row.key = hash.value();
@@ -176,7 +188,7 @@ class Reader {
                 row.table = counter.table;
                 row.key = counter.key;
                 row.first = reading_.readings.size();
-                row.instance = counter.instance;
+                row.instance = fitted(counter.instance);
                 reading_.readings.resize(row.first + width);
             }
             Reading& reading = reading_.readings[reading_.rows.back().first + counter.source];
@@ -230,6 +242,7 @@ class Reader {
     std::size_t used_ = 0;
     GroupReading reading_;
     std::vector<Counter> counters_;
+    std::string name_;
     std::string scratch_;
 };
 

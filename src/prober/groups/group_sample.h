@@ -22,7 +22,7 @@ struct ReadRow {
     std::size_t table = 0;
     std::uint64_t key = 0;      // tells whether a row of the sample before is the same one
     std::size_t first = 0;      // of its readings: one for each source of the table
-    std::string instance;       // the labels, joined with "/"
+    std::string instance;       // the labels, joined with "/"; ends with "…" where it was too long for a report
     std::string_view category;  // of the definition; empty where nothing is categorised
     bool ignored = false;       // the category is "ignored"
     // Several rows have one key: of cumulative sources the first of them has the sum, and stands for all.

@@ -130,9 +130,10 @@ class Computer {
           differences_(plan, interval ? before : nullptr, now),
           values_(values) {}
 
-    void run() {
+    bool run() {
         for (const PlannedMetric& planned : plan_.metrics())
             append(planned);
+        return !cut_;
     }
 
   private:
@@ -166,6 +167,10 @@ class Computer {
         if (value) {
             *value *= planned.metric->factor;
             if (!std::isfinite(*value)) value.reset();
+        }
+        if (values_.size() >= core::max_values) {
+            cut_ = true;
+            return;
         }
         values_.push_back({planned.metric->name, std::string(instance), value});
     }
@@ -289,14 +294,15 @@ class Computer {
     std::optional<std::chrono::milliseconds> interval_;
     Differences differences_;
     std::vector<core::Value>& values_;
+    bool cut_ = false;  // not all of them fit
 };
 
 }  // namespace
 
-void append_group_values(const GroupPlan& plan, const GroupSample* before, const GroupReading& now,
+bool append_group_values(const GroupPlan& plan, const GroupSample* before, const GroupReading& now,
                          std::optional<std::chrono::milliseconds> interval, std::vector<core::Value>& values) {
     const bool comparable = before != nullptr && before->layout == plan.layout();
-    Computer(plan, comparable ? before : nullptr, now, comparable ? interval : std::nullopt, values).run();
+    return Computer(plan, comparable ? before : nullptr, now, comparable ? interval : std::nullopt, values).run();
 }
 
 void append_unknown_values(const GroupPlan& plan, std::vector<core::Value>& values) {

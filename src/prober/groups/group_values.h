@@ -19,8 +19,9 @@ namespace vitals::prober {
 
 // Appends the values of the group's planned metrics: one for each that is single, also where it is not known, and one a
 // row or category for the others. `before` is the predecessor, or nullptr; `interval` the time since then, or nothing
-// where it is none for differences.
-void append_group_values(const GroupPlan& plan, const GroupSample* before, const GroupReading& now,
+// where it is none for differences. False where there were more than a result may have (core::max_values): the last
+// ones are left out.
+bool append_group_values(const GroupPlan& plan, const GroupSample* before, const GroupReading& now,
                          std::optional<std::chrono::milliseconds> interval, std::vector<core::Value>& values);
 
 // The same for a group that could not be read: no value for each single metric.

@@ -10,6 +10,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/text_rules.h"
+
 namespace vitals::prober {
 
 namespace {
@@ -96,8 +98,7 @@ std::optional<double> decimal_of(std::string_view word) {
 }
 
 bool is_plain_name(std::string_view name) {
-    const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; };
-    return !name.empty() && name.size() <= max_name && std::none_of(name.begin(), name.end(), is_control) &&
+    return !name.empty() && name.size() <= max_name && std::none_of(name.begin(), name.end(), core::is_control) &&
            is_utf8(name);
 }
 

@@ -11,7 +11,7 @@ namespace vitals::prober {
 
 namespace {
 
-constexpr std::string_view placeholder = "{{sources}}";
+using core::sources_placeholder;
 
 // SERVERPROPERTY() gives sql_variant, which db-lib cannot convert. HAS_PERMS_BY_NAME() gives NULL for a permission that
 // the version does not know.
@@ -54,10 +54,10 @@ std::string literals_of(const GroupPlan& plan) {
 std::string with_sources(const GroupPlan& plan, std::string_view sql) {
     std::string text(sql);
     std::string literals;
-    for (std::size_t at = text.find(placeholder); at != std::string::npos;
-         at = text.find(placeholder, at + literals.size())) {
+    for (std::size_t at = text.find(sources_placeholder); at != std::string::npos;
+         at = text.find(sources_placeholder, at + literals.size())) {
         if (literals.empty()) literals = literals_of(plan);
-        text.replace(at, placeholder.size(), literals);
+        text.replace(at, sources_placeholder.size(), literals);
     }
     return text;
 }

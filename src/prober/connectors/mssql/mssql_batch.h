@@ -21,6 +21,8 @@ constexpr std::string_view session_set_name = "session";
 constexpr std::string_view server_set_name = "server";
 constexpr std::string_view process_set_name = "sysinfo";
 constexpr std::string_view cpu_history_set_name = "cpu_history";
+// Of each of them; none has more than a few.
+constexpr std::size_t own_row_limit = 16;
 
 // Their statements. Throws std::out_of_range for another name.
 std::string_view own_statement(std::string_view name);

@@ -24,7 +24,6 @@ using core::ErrorClass;
 
 constexpr int version_2012 = 11;
 constexpr std::int64_t tolerated_skew_ms = 60'000;
-constexpr std::string_view server_state = "VIEW SERVER STATE";
 
 std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
     if (seen.name_matches == false)
@@ -55,12 +54,12 @@ std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& o
     switch (failure.error_class) {
         case ErrorClass::login:
             if (options.auth == MssqlAuth::ntlm)
-                return fmt::format("check name and password; on the server: CREATE LOGIN [{}] FROM WINDOWS",
-                                   options.username);
+                return fmt::format("check name and password; on the server: CREATE LOGIN {} FROM WINDOWS",
+                                   in_brackets(options.username));
             return fmt::format(
                 "check name and password; on the server: CREATE LOGIN {} WITH PASSWORD = …, SQL Server "
                 "authentication enabled, database {} accessible",
-                options.username, options.database);
+                in_brackets(options.username), options.database);
         case ErrorClass::starting:
             return "wait until the server has finished starting";
         case ErrorClass::protocol:

@@ -15,6 +15,7 @@
 #include <sybdb.h>
 #include <sybfront.h>
 
+#include "core/text_rules.h"
 #include "prober/connectors/mssql/prelogin.h"
 
 namespace vitals::prober {
@@ -141,6 +142,8 @@ std::optional<Failure> describe_cut_off(const Observation& seen, Moment moment) 
             return Failure{ErrorClass::protocol, 0, "the server sent more messages than any answer has; cut off"};
         case CutOff::too_many_rows:
             return Failure{ErrorClass::protocol, 0, "the server sent more rows than any answer has; cut off"};
+        case CutOff::too_many_cells:
+            return Failure{ErrorClass::protocol, 0, "the server sent more values than any answer has; cut off"};
         case CutOff::none:
         case CutOff::plain_text:
         case CutOff::foreign:
@@ -191,13 +194,8 @@ core::ErrorClass class_of_server_error(int number, Moment moment) noexcept {
 }
 
 std::string clean_server_text(std::string_view text) {
-    std::size_t size = std::min(text.size(), max_server_text);
-    const auto continues = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80U; };
-    while (size > 0 && size < text.size() && continues(size))
-        --size;
-    std::string cleaned(text.substr(0, size));
-    std::replace_if(
-        cleaned.begin(), cleaned.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; }, ' ');
+    std::string cleaned(text.substr(0, core::cut_of(text, max_server_text)));
+    std::replace_if(cleaned.begin(), cleaned.end(), core::is_control, ' ');
     return cleaned;
 }
 
@@ -210,6 +208,10 @@ core::Failure describe_server_error(const ServerMessage& error, const MssqlOptio
 }
 
 core::Failure describe_failure(const Observation& seen, const MssqlOptions& options, Moment moment) {
+    // The messages of a batch are of its statements; why it was cut off they do not say.
+    if (moment == Moment::batch) {
+        if (auto failure = describe_cut_off(seen, moment)) return std::move(*failure);
+    }
     if (seen.kerberos_failure) return *seen.kerberos_failure;
     if (!seen.redirected_to.empty())
         return {ErrorClass::configuration, 0,

@@ -8,8 +8,6 @@ namespace vitals::prober {
 
 namespace {
 
-constexpr std::int64_t us_per_ms = 1000;
-
 void add(std::map<std::string, std::string>& facts, const char* name, const std::string& value) {
     if (!value.empty()) facts.emplace(name, clean_server_text(value));
 }

@@ -4,22 +4,14 @@
 
 #include <array>
 
+#include "prober/connectors/mssql/mssql_server.h"
+
 namespace vitals::prober {
 
 namespace {
 
 constexpr int version_2022 = 16;
-constexpr std::int64_t azure_sql_database_edition = 5;
 constexpr std::string_view msdb_select = "SELECT on msdb.dbo.";
-
-std::string in_brackets(std::string_view name) {
-    std::string text = "[";
-    for (const char c : name) {
-        text.push_back(c);
-        if (c == ']') text.push_back(c);
-    }
-    return text + "]";
-}
 
 // Of "sysjobs, sysjobservers and sysjobactivity".
 std::string grants_on(std::string_view tables, const std::string& user) {
@@ -42,16 +34,24 @@ std::string grants_on(std::string_view tables, const std::string& user) {
 
 }  // namespace
 
+std::string in_brackets(std::string_view name) {
+    std::string text = "[";
+    for (const char c : name) {
+        text.push_back(c);
+        if (c == ']') text.push_back(c);
+    }
+    return text + "]";
+}
+
 std::string grant_statement(std::string_view permission, int major_version, std::int64_t engine_edition,
                             std::string_view login) {
     const std::string user = in_brackets(login);
-    const bool azure = engine_edition == azure_sql_database_edition;
-    if (permission == "VIEW SERVER STATE") {
+    const bool azure = engine_edition == azure_sql_database;
+    if (permission == server_state) {
         // The finer one is a syntax error before 2022.
         if (azure) return fmt::format("ALTER SERVER ROLE ##MS_ServerStateReader## ADD MEMBER {}", user);
         const bool finer = major_version >= version_2022;
-        return fmt::format("USE master; GRANT {} TO {}", finer ? "VIEW SERVER PERFORMANCE STATE" : "VIEW SERVER STATE",
-                           user);
+        return fmt::format("USE master; GRANT {} TO {}", finer ? "VIEW SERVER PERFORMANCE STATE" : server_state, user);
     }
     if (permission == "VIEW DATABASE STATE") return fmt::format("GRANT VIEW DATABASE STATE TO {}", user);
     if (permission.starts_with("VIEW ANY ")) return fmt::format("USE master; GRANT {} TO {}", permission, user);

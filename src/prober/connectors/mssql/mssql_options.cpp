@@ -6,6 +6,7 @@
 #include <charconv>
 #include <string_view>
 
+#include "core/text_rules.h"
 #include "prober/freetds/tds_failure.h"
 
 namespace vitals::prober {
@@ -28,13 +29,9 @@ bool is_not_ascii(char c) {
     return static_cast<unsigned char>(c) >= 0x80U;
 }
 
-bool is_control(char c) {
-    return static_cast<unsigned char>(c) < 0x20U || c == 0x7F;
-}
-
 void check_text(std::string_view what, std::string_view text, std::size_t limit) {
     if (text.size() > limit) refuse(fmt::format("{} is longer than {} bytes", what, limit));
-    if (std::any_of(text.begin(), text.end(), is_control))
+    if (std::any_of(text.begin(), text.end(), core::is_control))
         refuse(fmt::format("{} must not contain line breaks or control characters", what));
 }
 

@@ -11,8 +11,6 @@ namespace vitals::prober {
 
 namespace {
 
-constexpr std::string_view cpu_metric = "cpu_percent";
-
 // Azure SQL Database, and the two of Azure Synapse: they lack most views of the server.
 constexpr std::array<std::int64_t, 3> special_editions{azure_sql_database, 6, 11};
 
@@ -38,7 +36,11 @@ const core::GroupVariant* variant_for(const core::MetricGroup& group, int versio
 
 MssqlPlan::MssqlPlan(std::shared_ptr<const core::MetricGroups> definitions, MssqlKind kind)
     : definitions_(std::move(definitions)), kind_(std::move(kind)) {
-    wants_cpu_ = kind_.metrics.empty() || contains(kind_.metrics, cpu_metric);
+    const auto wants = [&](std::string_view metric) {
+        return kind_.metrics.empty() || contains(kind_.metrics, metric);
+    };
+    wants_cpu_ = wants(cpu_metric);
+    wants_clock_skew_ = wants(clock_skew_metric);
     for (const core::WantedGroup& wanted : core::wanted_groups(*definitions_, kind_.metrics)) {
         PlannedGroup& planned = groups_.emplace_back(PlannedGroup{GroupPlan(wanted), ""});
         const core::GroupVariant* variant = variant_for(*wanted.group, kind_.version, kind_.edition);

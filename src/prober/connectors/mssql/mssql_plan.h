@@ -35,14 +35,19 @@ class MssqlPlan {
     [[nodiscard]] bool is_for(const core::MetricGroups* definitions, const MssqlKind& kind) const {
         return definitions_.get() == definitions && kind_ == kind;
     }
+    [[nodiscard]] bool has_definitions_of(const MssqlPlan& other) const noexcept {
+        return definitions_ == other.definitions_;
+    }
     [[nodiscard]] const std::vector<PlannedGroup>& groups() const noexcept { return groups_; }
     [[nodiscard]] bool wants_cpu() const noexcept { return wants_cpu_; }
+    [[nodiscard]] bool wants_clock_skew() const noexcept { return wants_clock_skew_; }
 
   private:
     std::shared_ptr<const core::MetricGroups> definitions_;  // what the groups refer to
     MssqlKind kind_;
     std::vector<PlannedGroup> groups_;
     bool wants_cpu_ = false;
+    bool wants_clock_skew_ = false;
 };
 
 // The definitions that hold now and the plans that are in use. Threads may use it at the same time.

@@ -26,9 +26,6 @@ using Answers = std::vector<MssqlAnswer>;
 
 // A group may break the connection; more of them cost the rest of the poll.
 constexpr int max_reconnects = 2;
-constexpr std::string_view server_state = "VIEW SERVER STATE";
-constexpr std::string_view cpu_metric = "cpu_percent";
-constexpr std::int64_t us_per_ms = 1000;
 
 double milliseconds_since(Clock::time_point begin) {
     return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
@@ -114,6 +111,8 @@ class Poll {
         kind.metrics = job_.metrics;
         auto plan = shared_.plans.plan_for(std::move(kind), kept_.plan);
         if (plan != kept_.plan) {
+            // What was refused may have been mended.
+            if (!kept_.plan || !plan->has_definitions_of(*kept_.plan)) kept_.refusals.clear();
             kept_.plan = std::move(plan);
             kept_.batch_stoppers.clear();
             kept_.apart.clear();
@@ -227,16 +226,18 @@ class Poll {
         const bool cut = failure.error_class == core::ErrorClass::timeout && !deadline_.passed();
         if (!timed || !cut || numbers.size() < 2) return false;
         for (const std::size_t number : numbers) {
-            if (has_timeout(number)) kept_.apart.emplace(items_[number].name);
+            if (has_timeout(number)) kept_.apart.put(items_[number].name);
         }
-        connect_again();
         ask_all(numbers);
         return true;
     }
 
     void ask_batch(std::vector<std::size_t> numbers) {
         for (int attempt = 0; !numbers.empty(); ++attempt) {
-            if (!kept_.connection->good()) connect_again();
+            if (!reconnected()) {
+                refuse_all(numbers, *lost_);
+                return;
+            }
             std::optional<std::size_t> broke_at = ask_once(numbers);
             if (kept_.connection->good()) return;
             const core::Failure failure = describe_failure(kept_.connection->observation(), options_, Moment::batch);
@@ -249,8 +250,7 @@ class Poll {
             if (!broke_at && split_up(numbers, failure)) return;
             if (!stale && !read_anything()) throw TdsFailure(failure);
             if ((stale || !none) && attempt < max_reconnects && !deadline_.passed()) continue;
-            for (const std::size_t number : numbers)
-                refuse(items_[number], GroupState::failed, failure);
+            refuse_all(numbers, failure);
             return;
         }
     }
@@ -259,12 +259,27 @@ class Poll {
         return std::any_of(items_.begin(), items_.end(), [](const Item& item) { return item.answer.set.has_value(); });
     }
 
-    // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
-    void connect_again() {
-        auto server = std::move(kept_.server);
-        connect();
-        fresh_ = true;
-        kept_.server = std::move(server);
+    void refuse_all(const std::vector<std::size_t>& numbers, const core::Failure& failure) {
+        for (const std::size_t number : numbers)
+            refuse(items_[number], GroupState::failed, failure);
+    }
+
+    // Whether there is a good connection, if need be a new one. One that fails does not take away what was read
+    // before; it is not tried twice.
+    bool reconnected() {
+        if (lost_) return false;
+        if (kept_.connection->good()) return true;
+        // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
+        const auto server = kept_.server;
+        try {
+            connect();
+            fresh_ = true;
+        } catch (const TdsFailure& error) {
+            if (!read_anything()) throw;
+            lost_ = error.failure();
+        }
+        kept_.server = server;
+        return !lost_;
     }
 
     std::optional<std::size_t> ask_once(const std::vector<std::size_t>& numbers) {
@@ -273,10 +288,9 @@ class Poll {
         for (const std::size_t number : numbers)
             questions.push_back(question_of(items_[number]));
         MssqlReader reader(*kept_.connection, options_, deadline_, cost_);
-        const auto asked = std::chrono::system_clock::now();
         Answers answers = reader.ask(questions);
         for (std::size_t i = 0; i < numbers.size(); ++i) {
-            if (numbers[i] == 0 && answers[i].set) moment_ = {asked, std::chrono::system_clock::now()};
+            if (numbers[i] == 0 && answers[i].set) moment_ = moment_of(answers[i]);
             if (answers[i].stops_batch) kept_.batch_stoppers.emplace(items_[numbers[i]].name);
             items_[numbers[i]].answer = std::move(answers[i]);
         }
@@ -284,8 +298,16 @@ class Poll {
         return std::nullopt;
     }
 
+    // The server is asked for its clock first: what the rest of the batch takes is not between question and answer.
+    static AskedAt moment_of(const MssqlAnswer& answer) {
+        using std::chrono::system_clock;
+        const std::chrono::duration<double, std::milli> took(answer.duration_ms);
+        return {answer.asked_at, answer.asked_at + std::chrono::duration_cast<system_clock::duration>(took)};
+    }
+
     static MssqlQuestion question_of(const Item& item) {
-        if (item.group == nullptr) return {.name = item.name, .statement = item.own_statement, .own = true};
+        if (item.group == nullptr)
+            return {.name = item.name, .statement = item.own_statement, .own = true, .row_limit = own_row_limit};
         const core::MetricGroup& group = item.group->plan.group();
         const std::string& statement = item.own_statement.empty() ? item.group->statement : item.own_statement;
         return {item.name, statement, false, group.row_limit, group.timeout};
@@ -324,6 +346,11 @@ class Poll {
             const auto recorded = recorded_cpu();
             result_.values.push_back({std::string(cpu_metric), "", mssql_cpu_percent(before, now, recorded, gap)});
         }
+        if (kept_.plan->wants_clock_skew()) {
+            const auto skew = mssql_clock_skew_ms(kept_.server.value_or(MssqlServer{}), moment_);
+            result_.values.push_back(
+                {std::string(clock_skew_metric), "", skew ? std::optional(static_cast<double>(*skew)) : std::nullopt});
+        }
         kept_.ask_cpu_history = lacks_process_cpu(before, now);
         kept_.process = now;
     }
@@ -346,8 +373,8 @@ class Poll {
         std::optional<std::chrono::milliseconds> interval;
         if (before != nullptr && clock_)
             interval = core::sample_interval(before->clock, *clock_, core::max_gap(job_.interval * plan.group().every));
-        append_group_values(plan, before, now, interval, result_.values);
-        check_reading(item, now);
+        const bool all = append_group_values(plan, before, now, interval, result_.values);
+        check_reading(item, now, all);
         if (clock_) {
             kept_.samples.insert_or_assign(std::string(item.name), keep_sample(plan, now, *clock_));
         } else if (found != kept_.samples.end()) {
@@ -356,7 +383,7 @@ class Poll {
     }
 
     // A result that is not what the definition says is a fault, even where the statement ran.
-    static void check_reading(Item& item, const GroupReading& now) {
+    static void check_reading(Item& item, const GroupReading& now, bool all_values) {
         const GroupPlan& plan = item.group->plan;
         const auto fail = [&](std::string message) {
             item.answer.state = GroupState::failed;
@@ -371,6 +398,7 @@ class Poll {
                                             [](const PlannedMetric& planned) { return planned.single; });
         if (needs_rows && now.row_count == 0)
             fail("the server has no performance counters: they were not loaded when it started");
+        if (!all_values) fail("there are more values than one result may carry, and the last ones are left out");
     }
 
     void note_state(Item& item) {
@@ -401,7 +429,8 @@ class Poll {
     const MssqlOptions& options_;
     const Deadline& deadline_;
 
-    bool fresh_ = false;  // the connection is of this poll
+    bool fresh_ = false;                 // the connection is of this poll
+    std::optional<core::Failure> lost_;  // why there is no connection any more
     std::uint64_t traffic_before_ = 0;
     std::vector<Item> items_;  // 0: server, 1: sysinfo, 2: the ring buffer where it is asked; then groups
     std::size_t first_group_ = 0;

@@ -28,7 +28,7 @@ struct MssqlKept {
     std::optional<MssqlProcess> process;
     bool ask_cpu_history = false;
     std::set<std::string, std::less<>> batch_stoppers;  // groups that run in a batch of their own within the batch
-    std::set<std::string, std::less<>> apart;  // groups that are asked alone: one of them was slower than its timeout
+    MssqlApart apart;
     std::map<std::string, GroupSample, std::less<>> samples;  // by group
 };
 

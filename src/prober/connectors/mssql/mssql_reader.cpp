@@ -157,6 +157,7 @@ MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
         const MssqlQuestion& question = (*questions_)[*number];
         return BatchLimits{limit_for(question.timeout.count() > 0 ? Numbers{*number} : numbers), question.row_limit};
     };
+    const auto asked_at = std::chrono::system_clock::now();
     const auto begin = Deadline::Clock::now();
     BatchReply reply = connection_.run(batch, limit_for(numbers), watch);
     cost_.query_ms += milliseconds_between(begin, Deadline::Clock::now());
@@ -178,6 +179,7 @@ MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
         } else {
             settle(section.number, {ErrorClass::protocol, 0, "the statement gave no result set"});
         }
+        answer.asked_at = asked_at;
         answer.duration_ms = milliseconds_between(section.marker > 0 ? reply.read_at[section.marker - 1] : begin,
                                                   reply.read_at[section.end - 1]);
     }

@@ -27,8 +27,9 @@ struct MssqlQuestion {
 struct MssqlAnswer {
     bool asked = false;  // something came of it; false only where the connection broke before
     core::GroupState state = core::GroupState::failed;
-    std::optional<core::Failure> failure;  // unless ok
-    std::optional<ResultSet> set;          // if ok
+    std::optional<core::Failure> failure;            // unless ok
+    std::optional<ResultSet> set;                    // if ok
+    std::chrono::system_clock::time_point asked_at;  // when its batch was sent
     double duration_ms = 0;
     bool stops_batch = false;  // with this statement in it nothing of a batch is answered
 };

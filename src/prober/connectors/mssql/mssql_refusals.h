@@ -46,4 +46,23 @@ class MssqlRefusals {
     std::map<std::string, Refusal, std::less<>> refusals_;
 };
 
+// Groups that are asked alone, because one of them was slower than its timeout in a batch. It need not be slow for
+// ever: after an hour they are asked with the others again.
+class MssqlApart {
+  public:
+    using Clock = Deadline::Clock;
+
+    void put(std::string_view group, Clock::time_point now = Clock::now()) {
+        until_.insert_or_assign(std::string(group), now + std::chrono::hours(1));
+    }
+    [[nodiscard]] bool contains(std::string_view group, Clock::time_point now = Clock::now()) const {
+        const auto found = until_.find(group);
+        return found != until_.end() && now < found->second;
+    }
+    void clear() { until_.clear(); }
+
+  private:
+    std::map<std::string, Clock::time_point, std::less<>> until_;
+};
+
 }  // namespace vitals::prober

@@ -49,7 +49,7 @@ int MssqlServer::major_version() const {
 }
 
 bool MssqlServer::permits(std::string_view permission) const noexcept {
-    if (permission == "VIEW SERVER STATE")
+    if (permission == server_state)
         return may_view_server_state || (engine_edition == azure_sql_database && may_view_database_state);
     if (permission == "VIEW DATABASE STATE") return may_view_database_state || may_view_server_state;
     if (permission == "VIEW ANY DEFINITION") return may_view_definitions || engine_edition == azure_sql_database;

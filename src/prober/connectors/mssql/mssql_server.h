@@ -15,6 +15,12 @@ namespace vitals::prober {
 
 constexpr std::int64_t azure_sql_database = 5;  // SERVERPROPERTY('EngineEdition')
 constexpr std::int64_t managed_instance = 8;
+constexpr std::string_view server_state = "VIEW SERVER STATE";
+constexpr std::int64_t us_per_ms = 1000;
+
+// The metrics that are made of it.
+constexpr std::string_view cpu_metric = "cpu_percent";
+constexpr std::string_view clock_skew_metric = "clock_skew_ms";
 
 // Result set "server".
 struct MssqlServer {
