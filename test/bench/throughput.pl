@@ -36,8 +36,8 @@ sub measure_cost
 {
     my $fleet = Fleet->new(name => 'cost', servers => 20, interval => 1, concurrency => 10, simulator => $simulated);
     $fleet->start;
-    # The first rows of a server describe its series, which is done once.
-    wait_for('rows of every server', 60, sub { $fleet->stored >= 2 * $fleet->{servers} });
+    # A server's series are described once, those of the slowest groups with the 60th cycle.
+    wait_for('rows of every server', 240, sub { $fleet->stored >= 62 * $fleet->{servers} });
     my ($before, $stored, $ended, $from) = ($fleet->usage, $fleet->stored, $fleet->polls, $fleet->sql('SELECT now()'));
     spend(3 * $window);
     my $after = $fleet->usage;
