@@ -255,6 +255,14 @@ std::size_t caches_in_memory() {
     return count;
 }
 
+// The thread that got the ticket may be the last one that lets go of it.
+bool comes_to(std::size_t caches) {
+    const Deadline deadline = Deadline::after(ample_deadline);
+    while (caches_in_memory() != caches && !deadline.passed())
+        poll(nullptr, 0, 5);
+    return caches_in_memory() == caches;
+}
+
 // A connection that is lost again and again would leave one each time.
 TEST_F(Kerberos, TicketsOfAKeytabAreNotKept) {
     // Nothing of Kerberos runs in another thread of the tests. NOLINTNEXTLINE(concurrency-mt-unsafe)
@@ -271,11 +279,11 @@ TEST_F(Kerberos, TicketsOfAKeytabAreNotKept) {
         const SecurityContextCall call{.context = &context, .target = target, .output = &output};
         const OM_uint32 status = login.step(&minor, call, Deadline::after(ample_deadline));
         EXPECT_EQ(GSS_ERROR(status), 0U) << login.failure().value_or(core::Failure{}).message;
-        EXPECT_EQ(caches_in_memory(), 1U);
+        EXPECT_TRUE(comes_to(1));
         gss_release_buffer(&minor, &output);
         gss_delete_sec_context(&minor, &context, GSS_C_NO_BUFFER);
     }
-    EXPECT_EQ(caches_in_memory(), 0U);
+    EXPECT_TRUE(comes_to(0));
     gss_release_name(&minor, &target);
 }
 
