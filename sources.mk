@@ -267,6 +267,7 @@ TDS_SERVER_TEST_SOURCES += test/tds_server/tests/fault_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/groups_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/integrated_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/login_test.cpp
+TDS_SERVER_TEST_SOURCES += test/tds_server/tests/prepared_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/profile_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/query_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/replay_test.cpp

@@ -30,6 +30,7 @@ Json stats_of(SimulatedServer& server) {
             {"failed_logins", stats.failed_logins},
             {"batches", stats.batches},
             {"open_connections", server.open_connections()},
+            {"prepared", server.prepared_count()},
             {"bytes_received", stats.bytes_received},
             {"bytes_sent", stats.bytes_sent},
             {"last_application", stats.last_application},
@@ -67,6 +68,7 @@ class Change {
         if (freeze_) server.engine().freeze(*freeze_);
         if (advance_.count() != 0) server.engine().advance(advance_);
         if (disturbs_) server.engine().disturb(view_, delay_, error_);
+        if (forget_prepared_) server.forget_prepared();
         if (restart_ || drop_) server.drop_sessions();
         if (fault_) server.set_fault(*fault_);
     }
@@ -102,6 +104,8 @@ class Change {
             restart_ = value.get<bool>();
         } else if (key == "drop") {
             drop_ = value.get<bool>();
+        } else if (key == "forget_prepared") {
+            forget_prepared_ = value.get<bool>();
         } else if (key == "clear_waits") {
             clear_waits_ = value.get<bool>();
         } else if (key == "reset_files") {
@@ -142,6 +146,7 @@ class Change {
     int error_ = 0;
     bool restart_ = false;
     bool drop_ = false;
+    bool forget_prepared_ = false;
     bool stats_ = false;
 };
 

@@ -197,9 +197,7 @@ std::string Conversation::done_reply(std::uint16_t status) const {
 
 EncodedReply Conversation::run_prepared(const std::string& sql, const RpcRequest& request, std::size_t first_argument,
                                         std::int32_t new_handle) {
-    const auto& names = new_handle != 0
-                            ? prepared_[new_handle].parameter_names
-                            : declared_names(request.parameters.size() > 1 ? request.parameters[1].text : "");
+    const auto names = declared_names(request.parameters.size() > 1 ? request.parameters[1].text : "");
     const auto arguments = named_arguments(request.parameters, first_argument, names);
     const Reply reply = engine_.execute(substitute_parameters(sql, arguments), client_);
     const std::string_view handle_name = new_handle != 0 ? std::string_view(request.parameters[0].name) : "";
@@ -210,14 +208,14 @@ EncodedReply Conversation::execute_prepared(const RpcRequest& request) {
     const std::string& literal = parameter_at(request, 0).literal;
     std::int32_t handle = 0;
     std::from_chars(literal.data(), literal.data() + literal.size(), handle);
-    const auto found = prepared_.find(handle);
-    if (found == prepared_.end()) return {error_reply(error_no_such_handle)};
+    const PreparedStatement* found = client_.prepared.find(handle);
+    if (found == nullptr) return {error_reply(error_no_such_handle)};
     if (request.procedure == "sp_unprepare") {
-        prepared_.erase(found);
+        client_.prepared.drop(handle);
         return encode_reply({}, {login_.version, server_name_, true, {}, 0});
     }
-    const auto arguments = named_arguments(request.parameters, 1, found->second.parameter_names);
-    const Reply reply = engine_.execute(substitute_parameters(found->second.sql, arguments), client_);
+    const auto arguments = named_arguments(request.parameters, 1, declared_names(found->declarations));
+    const Reply reply = engine_.execute(substitute_parameters(found->sql, arguments), client_);
     return encode_reply(reply, {login_.version, server_name_, true, {}, 0});
 }
 
@@ -227,8 +225,7 @@ EncodedReply Conversation::answer_rpc(const RpcRequest& request) {
         return run_prepared(parameter_at(request, statement_of_executesql).text, request, 2, 0);
     if (name == "sp_prepare" || name == "sp_prepexec") {
         const std::string sql = parameter_at(request, statement_of_prepare).text;
-        const std::int32_t handle = ++last_handle_;
-        prepared_[handle] = {sql, declared_names(request.parameters[1].text)};
+        const std::int32_t handle = client_.prepared.add({sql, request.parameters[1].text});
         if (name == "sp_prepexec") return run_prepared(sql, request, statement_of_prepare + 1, handle);
         return encode_reply({}, {login_.version, server_name_, true, request.parameters[0].name, handle});
     }

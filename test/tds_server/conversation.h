@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +49,8 @@ class Conversation {
     const LoginRecord& login() const noexcept { return login_; }
     // What a Kerberos ticket was for.
     const std::string& service() const noexcept { return service_; }
+    // As when somebody else used the connection in between.
+    void forget_prepared() noexcept { client_.prepared.clear(); }
     // Where the two ends are, and 8 random bytes.
     void set_ends(const std::string& client_address, int local_port, std::string challenge);
 
@@ -75,12 +76,6 @@ class Conversation {
     ClientContext client_;
     std::size_t packet_size_ = default_packet_size;
 
-    struct Prepared {
-        std::string sql;
-        std::vector<std::string> parameter_names;
-    };
-    std::map<std::int32_t, Prepared> prepared_;
-    std::int32_t last_handle_ = 0;
     std::uint64_t transaction_ = 0;
     std::uint64_t last_transaction_ = 0;
 };

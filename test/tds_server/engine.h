@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "tds_server/prepared_statements.h"
+
 namespace tds_server {
 
 enum class SqlType {
@@ -102,6 +104,7 @@ struct ClientContext {
     std::string client_address = "127.0.0.1";
     int local_port = 1433;
     int packet_size = 4096;
+    PreparedStatements prepared;
 };
 
 // One simulated server. execute() may be called for many sessions in turn, never at the same time.
@@ -111,7 +114,7 @@ class Engine {
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
     virtual ~Engine() = default;
-    // USE changes the session's database.
+    // USE changes the session's database, sp_prepare what is prepared.
     virtual Reply execute(std::string_view sql, ClientContext& client) = 0;
     // Whether sessions may use this database; the error to refuse it with.
     virtual std::optional<ServerMessage> refusal(const ClientContext& client) = 0;

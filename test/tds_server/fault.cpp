@@ -22,7 +22,7 @@ struct FaultName {
     std::int64_t default_amount = no_amount;
 };
 
-constexpr std::array<FaultName, 21> names{{
+constexpr std::array<FaultName, 22> names{{
     {"none", FaultKind::none},
     {"refuse", FaultKind::refuse},
     {"silent", FaultKind::silent},
@@ -44,6 +44,7 @@ constexpr std::array<FaultName, 21> names{{
     {"login-error", FaultKind::login_error, amount_needed},
     {"encrypt-downgrade", FaultKind::encrypt_downgrade},
     {"plain-prelogin-drop", FaultKind::plain_prelogin_drop},
+    {"prepared-reset", FaultKind::prepared_reset},
 }};
 
 std::int64_t parse_amount(std::string_view text) {

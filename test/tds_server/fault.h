@@ -21,14 +21,15 @@ enum class FaultKind {
     http,                // a web server
     huge_row,            // a row with one nvarchar(max) of so many MB
     endless_rows,
-    message_storm,       // so many information messages before the answer
-    wrong_token,         // a token that TDS does not have
-    slow_login,          // milliseconds
-    latency,             // milliseconds before every answer
-    error,               // batches fail with this number; a login error fails the login
-    login_error,         // the login fails with this number
-    encrypt_downgrade,   // PRELOGIN answers "login only", whatever the server requires
-    plain_prelogin_drop  // hangs up on PRELOGIN, and sees who then sends a password in the clear
+    message_storm,        // so many information messages before the answer
+    wrong_token,          // a token that TDS does not have
+    slow_login,           // milliseconds
+    latency,              // milliseconds before every answer
+    error,                // batches fail with this number; a login error fails the login
+    login_error,          // the login fails with this number
+    encrypt_downgrade,    // PRELOGIN answers "login only", whatever the server requires
+    plain_prelogin_drop,  // hangs up on PRELOGIN, and sees who then sends a password in the clear
+    prepared_reset        // RST in answer to a batch that prepares something or executes it
 };
 
 struct Fault {

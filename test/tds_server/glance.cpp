@@ -497,6 +497,13 @@ std::unique_ptr<ServerView> Glance::elevated() const {
     return view;
 }
 
+void Glance::require_prepare() const {
+    if (all_rights_ || state_.options.profile.prepare) return;
+    throw SqlError(ServerMessage{229, 14, 5,
+                                 "The EXECUTE permission was denied on the object 'sp_prepare', database "
+                                 "'mssqlsystemresource', schema 'sys'."});
+}
+
 std::optional<Reply> Glance::system_procedure(std::string_view name, const std::vector<Cell>& arguments) const {
     return call_sample_procedure(name, arguments, *state_.options.fixture);
 }

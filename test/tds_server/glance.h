@@ -32,6 +32,8 @@ class Glance : public ServerView {
     std::optional<int> principal_id(std::string_view object_class, std::string_view name) const override;
     const Procedure* procedure(const ObjectName& name) const override;
     std::unique_ptr<ServerView> elevated() const override;
+    PreparedStatements& prepared() const override { return client_.prepared; }
+    void require_prepare() const override;
     std::optional<Reply> system_procedure(std::string_view name, const std::vector<Cell>& arguments) const override;
     void create(const CreateProcedure& command) const override;
     void create(const CreateSchema& command) const override;

@@ -14,7 +14,7 @@ namespace tds_server {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 12> flags{{
+constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 13> flags{{
     {"linux", &ServerProfile::linux_host},
     {"wrong_types", &ServerProfile::wrong_types},
     {"counters", &ServerProfile::counters},
@@ -26,6 +26,7 @@ constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 12> fla
     {"view_definition", &ServerProfile::view_definition},
     {"msdb", &ServerProfile::msdb},
     {"all_databases", &ServerProfile::all_databases},
+    {"prepare", &ServerProfile::prepare},
     {"administrator", &ServerProfile::administrator},
 }};
 

@@ -36,6 +36,7 @@ struct ServerProfile {
     bool view_definition = true;  // VIEW ANY DEFINITION
     bool msdb = true;             // SELECT in msdb
     bool all_databases = true;    // CONNECT ANY DATABASE
+    bool prepare = true;          // EXECUTE on sp_prepare
     bool administrator = false;
 
     bool is_azure_database() const noexcept { return edition == edition_azure_database; }

@@ -69,6 +69,10 @@ class ServerView {
     virtual const Procedure* procedure(const ObjectName& name) const = 0;
     // The server as an elevated procedure sees it.
     virtual std::unique_ptr<ServerView> elevated() const = 0;
+    // What the session has prepared.
+    virtual PreparedStatements& prepared() const = 0;
+    // Throws SqlError when the session may not.
+    virtual void require_prepare() const = 0;
     virtual std::optional<Reply> system_procedure(std::string_view name, const std::vector<Cell>& arguments) const = 0;
     // Throw SqlError.
     virtual void create(const CreateProcedure& procedure) const = 0;

@@ -1,5 +1,7 @@
 #include "tds_server/session.h"
 
+#include <algorithm>
+#include <array>
 #include <asio/error.hpp>
 #include <exception>
 #include <utility>
@@ -8,6 +10,7 @@
 #include "tds_server/fault.h"
 #include "tds_server/server_errors.h"
 #include "tds_server/simulated_server.h"
+#include "tds_server/text_encoding.h"
 #include "tds_server/token_writer.h"
 
 namespace tds_server {
@@ -19,6 +22,13 @@ constexpr char unknown_token = 0x42;
 constexpr std::string_view http_answer =
     "HTTP/1.1 400 Bad Request\r\nServer: nginx\r\nContent-Type: text/html\r\nContent-Length: 24\r\n"
     "Connection: close\r\n\r\n<h1>400 Bad Request</h1>";
+
+bool concerns_prepared(std::string_view batch) {
+    static const std::array<std::string, 2> names{utf8_to_utf16le("EXEC sp_prepare "),
+                                                  utf8_to_utf16le("EXEC sp_execute ")};
+    return std::any_of(names.begin(), names.end(),
+                       [&](const std::string& name) { return batch.find(name) != std::string_view::npos; });
+}
 
 int forced_login_error(const Fault& fault) {
     const auto number = static_cast<int>(fault.amount);
@@ -262,6 +272,9 @@ void Session::start_request(const ClientMessage& message) {
             return send_half(conversation_.answer(message).text(), Ending::close);
         case FaultKind::reset:
             return send_half(conversation_.answer(message).text(), Ending::reset);
+        case FaultKind::prepared_reset:
+            if (!concerns_prepared(message.payload)) break;
+            return close(true);
         case FaultKind::huge_row:
             return stream(huge_row(version, fault.amount));
         case FaultKind::endless_rows:

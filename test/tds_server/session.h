@@ -30,6 +30,8 @@ class Session : public std::enable_shared_from_this<Session> {
     void start();
     // Ends the connection; reset sends RST, as when the process behind the socket dies.
     void close(bool reset);
+    void forget_prepared() noexcept { conversation_.forget_prepared(); }
+    std::size_t prepared_count() const noexcept { return conversation_.client().prepared.size(); }
 
   private:
     enum class Stage { first, handshake, strict_handshake, login, integrated, ready };

@@ -68,6 +68,18 @@ void SimulatedServer::drop_sessions() {
         session->close(true);
 }
 
+void SimulatedServer::forget_prepared() {
+    for (const auto& entry : sessions_)
+        if (const auto session = entry.second.lock()) session->forget_prepared();
+}
+
+std::size_t SimulatedServer::prepared_count() const {
+    std::size_t count = 0;
+    for (const auto& entry : sessions_)
+        if (const auto session = entry.second.lock()) count += session->prepared_count();
+    return count;
+}
+
 void SimulatedServer::accept() {
     acceptor_.async_accept([this](std::error_code error, asio::ip::tcp::socket socket) {
         if (error == asio::error::operation_aborted) return;

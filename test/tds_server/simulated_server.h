@@ -62,6 +62,9 @@ class SimulatedServer {
     void set_fault(const Fault& fault);
     void set_latency(std::chrono::milliseconds latency) noexcept { latency_ = latency; }
     void drop_sessions();
+    // What sessions have prepared is gone, and they go on.
+    void forget_prepared();
+    std::size_t prepared_count() const;
 
     const Fault& fault() const noexcept { return fault_; }
     std::chrono::milliseconds latency() const noexcept { return latency_; }

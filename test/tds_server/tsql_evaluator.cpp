@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 
+#include "tds_server/server_errors.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
 #include "tds_server/tsql_binder.h"
@@ -19,6 +21,7 @@ namespace {
 
 constexpr int invalid_object = 208;
 constexpr int state_denied = 300;
+constexpr int not_prepared = 8180;
 constexpr int most_nested = 32;
 
 // How far an error reaches.
@@ -30,9 +33,12 @@ Reach reach_of(int number) {
     return number == invalid_object ? Reach::scope : Reach::statement;
 }
 
-bool is_dynamic_sql(const ObjectName& procedure) {
-    return same_text(procedure.parts.back(), "sp_executesql");
+bool is_procedure(const Execute& execute, std::string_view name) {
+    return same_text(execute.procedure.parts.back(), name);
 }
+
+// Of EXEC sp_prepare @handle OUTPUT, N'@a int', N'...'
+constexpr std::size_t text_of_prepare = 2;
 
 // Ends everything up to the batch: the client has its message already, or gets it there.
 struct BatchEnded {};
@@ -54,10 +60,13 @@ class ScopeRun {
 
     // Throws SqlError where names are wrong before anything runs, and BatchEnded.
     void run() {
+        compile();
+        run_all(program_->batch());
+    }
+    void compile() {
         collect_types(program_->batch());
         for (const Statement& statement : program_->batch())
             check_names(statement);
-        run_all(program_->batch());
     }
 
     std::int32_t status() const noexcept { return status_; }
@@ -239,7 +248,8 @@ class ScopeRun {
         }
     }
 
-    void run_text(const std::string& sql, const std::vector<std::pair<Declare::Item, Cell>>& parameters) {
+    using Parameters = std::vector<std::pair<Declare::Item, Cell>>;
+    void run_text(const std::string& sql, const Parameters& parameters) {
         ScopeRun inner(server_.program(sql), server_, reply_, nesting_ + 1);
         for (const auto& [item, value] : parameters)
             inner.declare(item.name, item.type, value);
@@ -251,7 +261,8 @@ class ScopeRun {
         std::vector<Cell> arguments;
         for (const Argument& argument : execute.arguments)
             arguments.push_back(value_of(*argument.value));
-        if (is_dynamic_sql(execute.procedure) && !arguments.empty()) return run_dynamic(execute, arguments);
+        if (is_procedure(execute, "sp_executesql") && !arguments.empty()) return run_dynamic(execute, arguments);
+        if (run_prepared(execute, arguments)) return;
         if (auto reply = server_.system_procedure(execute.procedure.text(), arguments)) {
             std::move(reply->begin(), reply->end(), std::back_inserter(reply_));
             return;
@@ -264,15 +275,73 @@ class ScopeRun {
 
     // sp_executesql N'...', N'@a int, @b int', @a = 1, 2
     void run_dynamic(const Execute& execute, const std::vector<Cell>& arguments) {
-        std::vector<std::pair<Declare::Item, Cell>> parameters;
-        if (arguments.size() > 1 && !is_null(arguments[1])) {
-            const auto declarations = server_.program("DECLARE " + to_text(arguments[1]));
-            const auto& declared = std::get<Declare>(declarations->batch().front().node);
-            for (std::size_t i = 0; i < declared.items.size(); ++i)
-                parameters.emplace_back(Declare::Item{declared.items[i].name, declared.items[i].type, nullptr},
-                                        argument_for(declared.items[i], execute, arguments, i + 2));
+        const bool declares = arguments.size() > 1 && !is_null(arguments[1]);
+        const std::string declarations = declares ? to_text(arguments[1]) : std::string();
+        run_text(to_text(arguments.front()), parameters_of(declarations, execute, arguments, 2));
+    }
+
+    Parameters parameters_of(const std::string& declarations, const Execute& execute,
+                             const std::vector<Cell>& arguments, std::size_t first) const {
+        Parameters parameters;
+        if (declarations.empty()) return parameters;
+        const auto program = server_.program("DECLARE " + declarations);
+        const auto& declared = std::get<Declare>(program->batch().front().node);
+        for (std::size_t i = 0; i < declared.items.size(); ++i)
+            parameters.emplace_back(Declare::Item{declared.items[i].name, declared.items[i].type, nullptr},
+                                    argument_for(declared.items[i], execute, arguments, i + first));
+        return parameters;
+    }
+
+    // False: it is another procedure.
+    bool run_prepared(const Execute& execute, const std::vector<Cell>& arguments) {
+        if (is_procedure(execute, "sp_prepare")) {
+            prepare(execute, arguments);
+        } else if (is_procedure(execute, "sp_execute")) {
+            const PreparedStatement statement = prepared_with(arguments);
+            run_text(statement.sql, parameters_of(statement.declarations, execute, arguments, 1));
+        } else if (is_procedure(execute, "sp_unprepare")) {
+            prepared_with(arguments);
+            server_.prepared().drop(handle_in(arguments));
+        } else {
+            return false;
         }
-        run_text(to_text(arguments.front()), parameters);
+        reply_.emplace_back(ReturnStatus{});
+        return true;
+    }
+
+    // A text that does not compile gives its own error and then 8180, and the handle stays what it was.
+    void prepare(const Execute& execute, const std::vector<Cell>& arguments) {
+        server_.require_prepare();
+        const auto* handle =
+            execute.arguments.empty() ? nullptr : std::get_if<Variable>(&execute.arguments.front().value->node);
+        if (handle == nullptr || arguments.size() <= text_of_prepare)
+            throw SqlError(214, 16, "Procedure expects parameter '@handle' of type 'int'.");
+        PreparedStatement statement{to_text(arguments[text_of_prepare]),
+                                    is_null(arguments[1]) ? std::string() : to_text(arguments[1])};
+        try {
+            ScopeRun inner(server_.program(statement.sql), server_, reply_, nesting_ + 1);
+            for (const auto& [item, value] : parameters_of(statement.declarations, execute, {}, 0))
+                inner.declare(item.name, item.type, value);
+            inner.compile();
+        } catch (const SqlError& error) {
+            if (in_try_) throw;
+            tell(error.message());
+            throw SqlError(not_prepared, 16, "Statement(s) could not be prepared.");
+        }
+        variables_.insert_or_assign(handle->name, Cell{std::int64_t{server_.prepared().add(std::move(statement))}});
+    }
+
+    static std::int32_t handle_in(const std::vector<Cell>& arguments) {
+        if (arguments.empty() || is_null(arguments.front())) return 0;
+        return static_cast<std::int32_t>(to_double(arguments.front()));
+    }
+    PreparedStatement prepared_with(const std::vector<Cell>& arguments) const {
+        const std::int32_t handle = handle_in(arguments);
+        const PreparedStatement* found = server_.prepared().find(handle);
+        if (found == nullptr)
+            throw SqlError(ServerMessage{error_no_such_handle, 16, 4,
+                                         fmt::format("Could not find prepared statement with handle {}.", handle)});
+        return *found;
     }
 
     static Cell argument_for(const Declare::Item& item, const Execute& execute, const std::vector<Cell>& values,
@@ -347,9 +416,33 @@ class ReadSearch {
         if (const auto* text = std::get_if<ExecuteText>(&statement.node)) return in_text(*text->text, nesting);
         const auto* execute = std::get_if<Execute>(&statement.node);
         if (execute == nullptr) return false;
-        if (is_dynamic_sql(execute->procedure))
+        if (is_procedure(*execute, "sp_executesql"))
             return !execute->arguments.empty() && in_text(*execute->arguments.front().value, nesting);
+        if (is_procedure(*execute, "sp_execute"))
+            return !execute->arguments.empty() && in_prepared(*execute->arguments.front().value, nesting);
+        if (is_procedure(*execute, "sp_prepare")) {
+            note_prepared(*execute);
+            return false;
+        }
         return in_procedure(*execute, nesting);
+    }
+    // What this very batch prepares is known by the variable that will have its handle.
+    void note_prepared(const Execute& execute) const {
+        if (execute.arguments.size() <= text_of_prepare) return;
+        const auto* handle = std::get_if<Variable>(&execute.arguments.front().value->node);
+        const auto* text = std::get_if<Literal>(&execute.arguments[text_of_prepare].value->node);
+        if (handle != nullptr && text != nullptr) to_be_prepared_[handle->name] = to_text(text->value);
+    }
+    bool in_prepared(const Expression& handle, int nesting) const {
+        if (const auto* variable = std::get_if<Variable>(&handle.node)) {
+            const auto found = to_be_prepared_.find(variable->name);
+            return found != to_be_prepared_.end() && in_program(found->second, nesting);
+        }
+        const auto* literal = std::get_if<Literal>(&handle.node);
+        const auto* number = literal != nullptr ? std::get_if<std::int64_t>(&literal->value) : nullptr;
+        if (number == nullptr) return false;
+        const PreparedStatement* prepared = server_.prepared().find(static_cast<std::int32_t>(*number));
+        return prepared != nullptr && in_program(prepared->sql, nesting);
     }
     bool in(const Query& query) const {
         const auto reads = [&](const Source& source) {
@@ -381,6 +474,7 @@ class ReadSearch {
 
     const ServerView& server_;
     std::string_view view_;
+    mutable std::map<std::string, std::string> to_be_prepared_;  // by the variable
 };
 
 }  // namespace

@@ -35,6 +35,14 @@ def all_types(version):
     return values
 
 
+def all_sets(cursor, sql):
+    cursor.execute(sql)
+    sets = [cursor.fetchall()]
+    while cursor.nextset():
+        sets.append(cursor.fetchall())
+    return sets
+
+
 def check_types(simulator, version):
     with connect(simulator, tds_version=version) as connection, connection.cursor(as_dict=True) as cursor:
         cursor.execute("SELECT * FROM tds_server.all_types")
@@ -52,13 +60,21 @@ for tds_version in ("7.1", "7.2", "7.3"):
     check_types(usual, tds_version)
 
 with connect(plain) as connection, connection.cursor() as cursor:
-    cursor.execute("SELECT 1 AS one; SELECT N'two' AS two, N'three' AS three; SELECT 4 AS four")
-    sets = [cursor.fetchall()]
-    while cursor.nextset():
-        sets.append(cursor.fetchall())
+    sets = all_sets(cursor, "SELECT 1 AS one; SELECT N'two' AS two, N'three' AS three; SELECT 4 AS four")
     tap.equal(sets, [[(1,)], [("two", "three")], [(4,)]], "several result sets without encryption")
     cursor.execute("SELECT * FROM tds_server.all_types WHERE c_int = %d", (2147483647,))
     tap.equal(len(cursor.fetchall()), 1, "a parameter")
+
+with connect(usual) as connection, connection.cursor() as cursor:
+    sets = all_sets(cursor, "DECLARE @h int; "
+                            "EXEC sp_prepare @h OUTPUT, NULL, N'SELECT 7 AS seven; SELECT N''eight'' AS eight'; "
+                            "SELECT @h AS handle; EXEC sp_execute @h")
+    handle = sets[0][0][0]
+    tap.equal(sets[1:], [[(7,)], [("eight",)]], "prepared and executed in one batch")
+    tap.equal(all_sets(cursor, f"EXEC sp_execute {handle}"), sets[1:], "executed by its handle")
+    cursor.execute(f"EXEC sp_unprepare {handle}")
+    error = tap.raises(pymssql.Error, lambda: cursor.execute(f"EXEC sp_execute {handle}"), "a handle given back")
+    tap.equal(error and error.args[0], 8179, "has error 8179")
 
 messages = []
 with connect(usual) as connection, connection.cursor() as cursor:

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tds_server/byte_reader.h"
@@ -18,6 +19,7 @@ class RecordingEngine : public Engine {
   public:
     Reply execute(std::string_view sql, ClientContext& client) override {
         asked.emplace_back(sql);
+        if (!prepares.sql.empty()) client.prepared.add(std::exchange(prepares, {}));
         last_client = client;
         return {};
     }
@@ -27,6 +29,7 @@ class RecordingEngine : public Engine {
     }
 
     std::vector<std::string> asked;
+    PreparedStatement prepares;  // with the next batch
     ClientContext last_client;
 };
 
@@ -129,6 +132,16 @@ TEST_F(ConversationTest, PreparedStatementsAreKeptUntilTheyAreDropped) {
     call("0F00", int_parameter("", 1));
     call("0C00", int_parameter("", 1) + int_parameter("", 6));
     EXPECT_EQ(engine.asked, std::vector<std::string>{"SELECT 5"});
+}
+
+TEST_F(ConversationTest, WhatABatchHasPreparedIsExecutedByACall) {
+    log_in();
+    engine.prepares = {"SELECT @a", "@a int"};
+    talk.answer({PacketType::sql_batch, headers + utf8_to_utf16le("EXEC sp_prepare ...")});
+    call("0C00", int_parameter("", 1) + int_parameter("", 5));
+    talk.forget_prepared();
+    call("0C00", int_parameter("", 1) + int_parameter("", 5));
+    EXPECT_EQ(engine.asked, (std::vector<std::string>{"EXEC sp_prepare ...", "SELECT 5"}));
 }
 
 TEST_F(ConversationTest, OtherProceduresBecomeExec) {
