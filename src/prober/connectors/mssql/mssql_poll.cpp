@@ -73,6 +73,7 @@ class Poll {
         kept_.connection.reset();
         kept_.server.reset();
         kept_.refusals.forget_denied();
+        kept_.prepared.forget_connection();
         kept_.connection = open_mssql_connection(shared_, options_, locate_mssql(shared_, options_, deadline_),
                                                  job_.password, deadline_);
         if (!kept_.connection->good())
@@ -246,7 +247,8 @@ class Poll {
             if (broke_at) kept_.refusals.put_aside(items_[*broke_at].name, *items_[*broke_at].answer.failure);
             std::erase_if(numbers, [&](std::size_t number) { return items_[number].answer.asked; });
             // A kept connection may have been closed since the last poll: by the server, its restart or a firewall.
-            const bool stale = none && !fresh_ && failure.error_class == core::ErrorClass::connection_lost;
+            const bool stale = none && ((!fresh_ && failure.error_class == core::ErrorClass::connection_lost) ||
+                                        kept_.prepared.broke_connection());
             if (!broke_at && split_up(numbers, failure)) return;
             if (!stale && !read_anything()) throw TdsFailure(failure);
             if ((stale || !none) && attempt < max_reconnects && !deadline_.passed()) continue;
@@ -287,7 +289,7 @@ class Poll {
         questions.reserve(numbers.size());
         for (const std::size_t number : numbers)
             questions.push_back(question_of(items_[number]));
-        MssqlReader reader(*kept_.connection, options_, deadline_, cost_);
+        MssqlReader reader(*kept_.connection, kept_.prepared, options_, deadline_, cost_);
         Answers answers = reader.ask(questions);
         for (std::size_t i = 0; i < numbers.size(); ++i) {
             if (numbers[i] == 0 && answers[i].set) moment_ = moment_of(answers[i]);

@@ -11,6 +11,7 @@
 #include "prober/connectors/mssql/mssql_link.h"
 #include "prober/connectors/mssql/mssql_options.h"
 #include "prober/connectors/mssql/mssql_plan.h"
+#include "prober/connectors/mssql/mssql_prepared.h"
 #include "prober/connectors/mssql/mssql_refusals.h"
 #include "prober/connectors/mssql/mssql_server.h"
 #include "prober/deadline.h"
@@ -25,6 +26,7 @@ struct MssqlKept {
     std::optional<MssqlServer> server;  // who answered last; nothing on a new connection
     std::shared_ptr<const MssqlPlan> plan;
     MssqlRefusals refusals;
+    MssqlPrepared prepared;
     std::optional<MssqlProcess> process;
     bool ask_cpu_history = false;
     std::set<std::string, std::less<>> batch_stoppers;  // groups that run in a batch of their own within the batch

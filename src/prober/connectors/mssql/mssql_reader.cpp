@@ -140,29 +140,58 @@ void MssqlReader::ask_failed_ones_again() {
     }
 }
 
-MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
-    std::string batch;
+std::string MssqlReader::text_of(const Numbers& numbers) const {
+    std::string text;
     for (const std::size_t number : numbers) {
         const MssqlQuestion& question = (*questions_)[number];
-        batch += marker_statement(question.name);
-        batch += ";\n";
-        batch += question.statement;
-        batch += ";\n";
+        text += marker_statement(question.name);
+        text += ";\n";
+        text += question.statement;
+        text += ";\n";
     }
-    std::optional<std::size_t> reached;
+    return text;
+}
+
+MssqlReader::Exchange MssqlReader::send_text(const std::string& sql, const Numbers& numbers) {
+    Exchange exchange;
     const BatchWatch watch = [&](const ResultSet& set) -> std::optional<BatchLimits> {
         const auto number = marked_question(set, *questions_, numbers);
         if (!number) return std::nullopt;
-        reached = number;
+        exchange.reached = number;
         const MssqlQuestion& question = (*questions_)[*number];
         return BatchLimits{limit_for(question.timeout.count() > 0 ? Numbers{*number} : numbers), question.row_limit};
     };
-    const auto asked_at = std::chrono::system_clock::now();
-    const auto begin = Deadline::Clock::now();
-    BatchReply reply = connection_.run(batch, limit_for(numbers), watch);
-    cost_.query_ms += milliseconds_between(begin, Deadline::Clock::now());
+    exchange.asked_at = std::chrono::system_clock::now();
+    exchange.begin = Deadline::Clock::now();
+    exchange.reply = connection_.run(sql, limit_for(numbers), watch);
+    cost_.query_ms += milliseconds_between(exchange.begin, Deadline::Clock::now());
     ++cost_.round_trips;
+    return exchange;
+}
 
+// What is asked alone is asked so for once, or is short; a site that allows nothing but its procedures gets nothing
+// else.
+MssqlReader::Exchange MssqlReader::send(const Numbers& numbers) {
+    const std::string text = text_of(numbers);
+    MssqlPrepared::Batch batch;
+    if (numbers.size() > 1 && !options_.procedures) batch = prepared_.batch_for(text);
+    if (batch.form == MssqlPrepared::Form::text) return send_text(text, numbers);
+
+    const std::string_view first = (*questions_)[numbers.front()].name;
+    Exchange exchange = send_text(batch.sql, numbers);
+    if (prepared_.accept(batch, exchange.reply, first)) return exchange;
+    if (!connection_.good()) {
+        prepared_.note_break(batch, connection_.observation().cut_off);
+        return exchange;
+    }
+    if (deadline_.passed()) return exchange;
+    exchange = send_text(text, numbers);
+    if (connection_.good()) prepared_.compare(batch, exchange.reply, first);
+    return exchange;
+}
+
+MssqlReader::Numbers MssqlReader::exchange(const Numbers& numbers) {
+    auto [reply, asked_at, begin, reached] = send(numbers);
     const std::vector<Section> sections = sections_of(reply, *questions_, numbers);
     for (const Section& section : sections) {
         MssqlAnswer& answer = answers_[section.number];

@@ -11,6 +11,7 @@
 
 #include "core/wire.h"
 #include "prober/connectors/mssql/mssql_options.h"
+#include "prober/connectors/mssql/mssql_prepared.h"
 #include "prober/deadline.h"
 #include "prober/freetds/tds_connection.h"
 
@@ -42,8 +43,9 @@ struct MssqlCost {
 
 class MssqlReader {
   public:
-    MssqlReader(TdsConnection& connection, const MssqlOptions& options, const Deadline& deadline, MssqlCost& cost)
-        : connection_(connection), options_(options), deadline_(deadline), cost_(cost) {}
+    MssqlReader(TdsConnection& connection, MssqlPrepared& prepared, const MssqlOptions& options,
+                const Deadline& deadline, MssqlCost& cost)
+        : connection_(connection), prepared_(prepared), options_(options), deadline_(deadline), cost_(cost) {}
 
     // Answers in the order of the questions. The connection may be broken afterwards (good()): then the question that
     // broke it has the answer failed, and those that were not reached are not asked().
@@ -60,6 +62,17 @@ class MssqlReader {
     void ask_failed_ones_again();
     // Returns the numbers that got no answer.
     Numbers exchange(const Numbers& numbers);
+
+    struct Exchange {
+        BatchReply reply;
+        std::chrono::system_clock::time_point asked_at;
+        Deadline::Clock::time_point begin;
+        std::optional<std::size_t> reached;  // the question whose marker came last
+    };
+    // The statements of these questions, prepared where that has been done or is worth it.
+    Exchange send(const Numbers& numbers);
+    Exchange send_text(const std::string& sql, const Numbers& numbers);
+    [[nodiscard]] std::string text_of(const Numbers& numbers) const;
     [[nodiscard]] Deadline limit_for(const Numbers& numbers) const;
     void find_who_broke_it(const Numbers& numbers, std::optional<std::size_t> reached);
     void blame_for_breaking(std::size_t number);
@@ -67,6 +80,7 @@ class MssqlReader {
     void settle(std::size_t number, core::Failure failure);
 
     TdsConnection& connection_;
+    MssqlPrepared& prepared_;
     const MssqlOptions& options_;
     const Deadline& deadline_;
     MssqlCost& cost_;
