@@ -279,6 +279,8 @@ TDS_SERVER_TEST_SOURCES += test/tds_server/tests/tds_packet_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/text_encoding_test.cpp
 TDS_SERVER_TEST_SOURCES += test/tds_server/tests/type_codec_test.cpp
 
+BENCH_SOURCES += test/bench/count_allocations.cpp
+
 FUZZ_SOURCES += test/fuzz/fuzz_browser_answer.cpp
 FUZZ_SOURCES += test/fuzz/fuzz_command.cpp
 FUZZ_SOURCES += test/fuzz/fuzz_encode.cpp
