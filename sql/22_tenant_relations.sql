@@ -246,7 +246,7 @@ BEGIN
          LANGUAGE plpgsql
          SET search_path TO pg_catalog, pg_temp
          AS 'BEGIN
-             PERFORM vitals.label_sets(tg_table_schema, ARRAY(SELECT k.set_key FROM %1$I.series_sets AS k));
+             PERFORM vitals.label_sets(tg_table_schema);
              RETURN NULL;
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types

@@ -15,7 +15,7 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_series constant bigint := 100000;
+    most_series constant bigint := 250000;
 BEGIN
     EXECUTE format(
         $sql$WITH new_series AS MATERIALIZED (
@@ -37,32 +37,39 @@ COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a bat
 
 -- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
 -- them: a tenth of the work of building objects.
-CREATE FUNCTION vitals.label_sets(tenant_schema name, set_keys integer[]) RETURNS void
+CREATE FUNCTION vitals.labelled_members_sql(members text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+RETURN $sql$SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance,
+                    concat(CASE WHEN m.position > 1 THEN ', ' END,
+                           CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
+                           CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
+                           CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
+                    CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
+             FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
+                          row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
+                   FROM ($sql$ || members || $sql$) AS m
+                   WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
+             JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id$sql$;
+COMMENT ON FUNCTION vitals.labelled_members_sql(text) IS
+'A query, for format() with the tenant''s schema, that adds to rows of set_members what metric_snapshots has before and behind their values. members: the query for set_key, position, series_key, metric_type_id and instance.';
+
+CREATE FUNCTION vitals.label_sets(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format(
-        $sql$UPDATE %1$I.set_members AS m
-         SET json_before = l.json_before, json_after = l.json_after
-         FROM (SELECT m.set_key, m.position,
-                      concat(CASE WHEN m.position > 1 THEN ', ' END,
-                             CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
-                             CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
-                             CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
-                      CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
-               FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
-                            row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
-                     FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)
-                     WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
-               JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id) AS l
+        'UPDATE %1$I.set_members AS m SET json_before = l.json_before, json_after = l.json_after FROM ('
+            || vitals.labelled_members_sql(
+                'SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.set_members AS m')
+            || ') AS l
          WHERE m.set_key = l.set_key AND m.position = l.position
-             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)$sql$, tenant_schema)
-        USING set_keys;
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema);
 END
 $$;
-COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
-'Writes the texts between the values of sets of series, for metric_snapshots. Called when sets are made and metrics renamed.';
+COMMENT ON FUNCTION vitals.label_sets(name) IS
+'Writes the texts between the values of all sets of series anew. Called when metrics are renamed.';
 
 CREATE FUNCTION vitals.names_wanted(tenant_schema name, batch jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE
@@ -87,7 +94,7 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_known constant integer := 20000;
+    most_known constant integer := 50000;
     new_sets integer;
     known integer;
 BEGIN

@@ -157,12 +157,11 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_sets constant integer := 10000;
+    most_sets constant integer := 40000;
     ids uuid[];
     first_time timestamptz;
     last_time timestamptz;
     to_merge uuid[];
-    new_sets integer[];
     -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
     if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
     health_sql constant text := $sql$, event AS (
@@ -289,10 +288,11 @@ BEGIN
              SELECT DISTINCT ON (hash) series_keys, hash FROM chosen WHERE set_key IS NULL
              RETURNING set_key, series_keys, hash
          ), new_member AS (
-             INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance)
-             SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
-             FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
-             JOIN %1$I.series AS s USING (series_key)
+             INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance, json_before, json_after)
+             $sql$ || vitals.labelled_members_sql(
+                 $sql$SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
+                      FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
+                      JOIN %1$I.series AS s USING (series_key)$sql$) || $sql$
          ), translated AS MATERIALIZED (
              SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, true AS is_known
              FROM named AS n WHERE n.known_as IS NOT NULL
@@ -350,14 +350,10 @@ BEGIN
             || CASE WHEN health THEN health_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
-         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
-                (SELECT array_agg(set_key) FROM new_set)
+         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema, if_locked)
-        INTO ids, first_time, last_time, to_merge, new_sets
+        INTO ids, first_time, last_time, to_merge
         USING batch, most_sets, vitals.may_remember_sets(tenant_schema, batch);
-    IF new_sets IS NOT NULL THEN
-        PERFORM vitals.label_sets(tenant_schema, new_sets);
-    END IF;
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
             $sql$WITH free AS MATERIALIZED (

@@ -6,8 +6,8 @@ namespace vitals::core {
 
 namespace {
 
-// More than storage keeps (vitals.remember_sets); beyond it they are learned anew.
-constexpr std::size_t most_known = 20'000;
+// As many as storage keeps (vitals.may_remember_sets); beyond it they are learned anew.
+constexpr std::size_t most_known = 50'000;
 
 // With its length, so that no two lists of names are the same bytes.
 void update(crypto_generichash_state& state, const std::string& text) {

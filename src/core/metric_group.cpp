@@ -280,8 +280,11 @@ std::vector<WantedGroup> wanted_groups(const MetricGroups& groups, const std::ve
 
 bool runs_in_cycle(const MetricGroup& group, std::uint64_t cycle) noexcept {
     if (cycle == 0 || group.every <= 1) return true;
-    const auto every = static_cast<std::uint64_t>(group.every);
-    return cycle % every == stable_hash(group.name) % every;
+    return cycle % static_cast<std::uint64_t>(group.every) == 0;
+}
+
+std::uint64_t second_cycle(std::string_view server_id) noexcept {
+    return 1 + stable_hash(server_id) % max_every;
 }
 
 }  // namespace vitals::core

@@ -179,7 +179,7 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     record.facts = std::move(result.facts);
     runtime.wanted->keep_wanted(record.values);
     if (record.collected) {
-        ++runtime.cycle;
+        runtime.cycle = runtime.cycle == 0 ? core::second_cycle(runtime.target.server_id) : runtime.cycle + 1;
         record.cost = cost_of(result);
     } else {
         runtime.cycle = 0;

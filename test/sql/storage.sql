@@ -182,7 +182,7 @@ SELECT count(*) AS disks FROM vitals.latest_metrics WHERE instance LIKE 'disk %'
 
 -- A prober that makes up instances does not fill the tenant's schema; what is known already is stored on.
 INSERT INTO tenant_store.series (metric_type_id, instance)
-SELECT t.id, 'made up ' || n FROM tenant_store.metric_types AS t, generate_series(1, 99999 - (SELECT count(*) FROM tenant_store.series)) AS n
+SELECT t.id, 'made up ' || n FROM tenant_store.metric_types AS t, generate_series(1, 249999 - (SELECT count(*) FROM tenant_store.series)) AS n
 WHERE t.name = 'disk_used_bytes';
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-13 01:00:00+00',
     '[["disk_percent", 1, "disk 1"], ["disk_used_bytes", 2, "one more"], ["disk_used_bytes", 3, "two more"], ["disk_used_bytes", 4, "made up 7"]]'));
@@ -191,15 +191,15 @@ SELECT cardinality(vals) AS stored FROM tenant_store.server_snapshots WHERE coll
 DELETE FROM tenant_store.series WHERE instance LIKE 'made up%' OR instance LIKE '% more';
 
 -- Neither do combinations of them: beyond a limit a new one is stored without instances, and known ones as ever.
-INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n;
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n;
 SELECT * FROM pg_temp.store(
     pg_temp.poll('sql01', '2026-01-13 02:00:00+00', '[["cpu_percent", 1], ["disk_percent", 2, "never seen"]]'),
     pg_temp.poll('sql01', '2026-01-13 02:01:00+00', '[["disk_percent", 3, "never seen either"]]'),
     pg_temp.poll('sql02', '2026-01-13 02:01:00+00', '[["cpu_percent", 4]]'));
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:00:00+00' AND collected_at < '2026-01-13 03:00:00+00';
-DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 10000) AS n);
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n);
 -- Keys that batches used up in vain are no sets.
-SELECT setval(pg_get_serial_sequence('tenant_store.series_sets', 'set_key'), 30000) > 0 AS used_up;
+SELECT setval(pg_get_serial_sequence('tenant_store.series_sets', 'set_key'), 90000) > 0 AS used_up;
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-13 03:00:00+00', '[["disk_percent", 1, "first"]]'));
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-13 03:01:00+00', '[["disk_percent", 2, "second"]]'));
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 03:00:00+00' AND collected_at < '2026-01-13 04:00:00+00';
@@ -247,7 +247,7 @@ SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 
 SELECT * FROM pg_temp.store_hashed(pg_temp.names(), 'a', pg_temp.poll('sql01', '2026-01-15 02:01:00+00') || '{"vals": "{1.5,2.25,3.5,4.5,5}"}');
 SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 02:00:00+00';
 -- Room is made for new ones.
-INSERT INTO tenant_store.known_sets (names_hash) SELECT md5('made up ' || n)::uuid FROM generate_series(1, 20000) AS n;
+INSERT INTO tenant_store.known_sets (names_hash) SELECT md5('made up ' || n)::uuid FROM generate_series(1, 50000) AS n;
 SELECT * FROM pg_temp.store_hashed('[["cpu_percent", ""]]', 'c', pg_temp.poll('sql01', '2026-01-15 02:02:00+00') || '{"vals": "{1}"}');
 SELECT count(*) AS known FROM tenant_store.known_sets;
 

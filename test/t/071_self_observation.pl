@@ -76,7 +76,7 @@ is(sql("SELECT c.metrics FROM vitals.collect_now('one') AS c"), '{"cpu_percent":
     'of a group that is enabled all metrics are stored, and none that is not');
 
 # -- slow groups: every n-th cycle. The poll after that of the request is the second cycle.
-insert_group('slow', own_group('slow', every => 1000));
+insert_group('slow', own_group('slow', every => 3600));
 sql("UPDATE tenant_acme.collection_config SET metrics_enabled = '[\"*\"]', interval_seconds = 30; SELECT vitals.notify_collector()");
 within($change_limit, 'the slow group is known', sub { grep { $_->{group} eq 'slow' } definitions() });
 my $asked = scalar(polls('one'));

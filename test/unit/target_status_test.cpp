@@ -161,7 +161,7 @@ TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
 
 TEST(KnownSets, AreBounded) {
     KnownSets known;
-    std::vector<SetHash> many(20'000);
+    std::vector<SetHash> many(50'000);
     for (std::size_t i = 0; i < many.size(); ++i)
         std::memcpy(many[i].data(), &i, sizeof i);
     known.add(many);
