@@ -25,7 +25,7 @@ COMMENT ON COLUMN vitals_api.servers.options IS 'Options of the connector, for e
 COMMENT ON COLUMN vitals_api.servers.has_credential IS 'Whether a login is stored. Neither it nor its password can be read.';
 COMMENT ON COLUMN vitals_api.servers.interval_seconds IS 'Seconds between two polls: 30 to 3600.';
 COMMENT ON COLUMN vitals_api.servers.enabled IS 'Whether its collection is on.';
-COMMENT ON COLUMN vitals_api.servers.metrics_enabled IS 'Names of the metrics that are collected; * is all.';
+COMMENT ON COLUMN vitals_api.servers.metrics_enabled IS 'Names of metrics and metric groups that are collected; * is all.';
 COMMENT ON COLUMN vitals_api.servers.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.servers.status_since IS 'Since when it has this status; null before the first poll.';
@@ -109,7 +109,7 @@ COMMENT ON COLUMN vitals_api.collection_config.server_id IS 'Id of the server.';
 COMMENT ON COLUMN vitals_api.collection_config.server IS 'Name of the server.';
 COMMENT ON COLUMN vitals_api.collection_config.interval_seconds IS 'Seconds between two polls: 30 to 3600.';
 COMMENT ON COLUMN vitals_api.collection_config.enabled IS 'Whether its collection is on.';
-COMMENT ON COLUMN vitals_api.collection_config.metrics_enabled IS 'Names of the metrics that are collected; * is all.';
+COMMENT ON COLUMN vitals_api.collection_config.metrics_enabled IS 'Names of metrics and metric groups that are collected; * is all.';
 COMMENT ON COLUMN vitals_api.collection_config.last_collected_at IS 'When something was read last; null if never.';
 
 CREATE VIEW vitals_api.metric_types AS

@@ -132,7 +132,7 @@ COMMENT ON FUNCTION vitals_api.collection_config_put(jsonb, uuid) IS
 'Change the collection of a server
 Changes what is given and returns the whole. Takes effect with the next cycle, within a second where that is due.
 
-config: an object of interval_seconds (30 to 3600), enabled (true or false), metrics_enabled (names, or * for all); what is left out stays. What collection_config_get answers can be sent back: server_id and last_collected_at in it are ignored. server_id: id of the server. Errors: 400 out of range, wrong type, unknown key or unknown metric, 403 may only read, 404 no such server.';
+config: an object of interval_seconds (30 to 3600), enabled (true or false), metrics_enabled (names of metrics or metric groups, or * for all); what is left out stays. What collection_config_get answers can be sent back: server_id and last_collected_at in it are ignored. server_id: id of the server. Errors: 400 out of range, wrong type, unknown key or unknown metric, 403 may only read, 404 no such server.';
 
 CREATE FUNCTION vitals_api.collection_start(server_id uuid) RETURNS vitals.collection_setting
 LANGUAGE plpgsql
@@ -186,7 +186,7 @@ COMMENT ON FUNCTION vitals_api.add_server(jsonb) IS
 'Add a server
 With its collection configured and switched off: collection_start switches it on. Returns the row of servers.
 
-config: an object of name (1 to 200 characters, not like an id), host, port (1 to 65535, by default the connector''s: mssql 1433), connector (mssql by default), username, password (encrypted at once, cannot be read back), options (of the connector), metrics (names, or * for all; by default cpu_percent, memory_percent, connection_count). Only name is required by all connectors; mssql needs a host. Errors: 400 bad or unknown key, 403 may only read, or connector not allowed, 409 name exists, 503 no collector has started yet to encrypt the password for.';
+config: an object of name (1 to 200 characters, not like an id), host, port (1 to 65535, by default the connector''s: mssql 1433), connector (mssql by default), username, password (encrypted at once, cannot be read back), options (of the connector), metrics (names of metrics or metric groups, or * for all; by default cpu_percent, memory_percent, connection_count). Only name is required by all connectors; mssql needs a host. Errors: 400 bad or unknown key, 403 may only read, or connector not allowed, 409 name exists, 503 no collector has started yet to encrypt the password for.';
 
 CREATE FUNCTION vitals_api.alter_server(config jsonb, server_id uuid) RETURNS vitals_api.servers
 LANGUAGE plpgsql
