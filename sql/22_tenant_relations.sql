@@ -119,9 +119,10 @@ BEGIN
         $sql$COMMENT ON COLUMN %1$I.set_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
         $sql$CREATE INDEX ix_set_members_metric_type ON %1$I.set_members (metric_type_id)$sql$,
         -- What names of a batch were found to be: four fifths of the work of storing, and nearly always the same as before.
+        -- No foreign key: its checks would wait for whoever deletes sets, and the trigger forget empties it then.
         $sql$CREATE TABLE %1$I.known_sets (
             names_hash uuid PRIMARY KEY,
-            set_key integer REFERENCES %1$I.series_sets ON DELETE CASCADE,
+            set_key integer,
             positions integer[],
             scales smallint[],
             cpu integer,
@@ -252,13 +253,18 @@ BEGIN
         $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.rename_metric()$sql$,
         $sql$REVOKE ALL ON FUNCTION %1$I.rename_metric() FROM PUBLIC$sql$,
-        -- The lock waits for what is being stored, which may remember what was so before.
+        -- The lock waits for what is being stored, which may remember what was so before. An older snapshot does not show a
+        -- DELETE what that was; but TRUNCATE keeps the collector waiting until the end of the transaction.
         $sql$CREATE OR REPLACE FUNCTION %1$I.forget_sets() RETURNS trigger
          LANGUAGE plpgsql
          SET search_path TO pg_catalog, pg_temp
          AS 'BEGIN
-             LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
-             DELETE FROM %1$I.known_sets;
+             IF current_setting(''transaction_isolation'') IN (''repeatable read'', ''serializable'') THEN
+                 TRUNCATE %1$I.known_sets;
+             ELSE
+                 LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
+                 DELETE FROM %1$I.known_sets;
+             END IF;
              RETURN NULL;
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$I.metric_types

@@ -71,6 +71,19 @@ $$;
 COMMENT ON FUNCTION vitals.label_sets(name) IS
 'Writes the texts between the values of all sets of series anew. Called when metrics are renamed.';
 
+CREATE FUNCTION vitals.want_names() RETURNS jsonb
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    RAISE EXCEPTION USING
+        ERRCODE = 'VT001',
+        MESSAGE = 'a set of series is not known by its hash';
+END
+$$;
+COMMENT ON FUNCTION vitals.want_names() IS
+'Ends storing a batch whose names are needed after all. vitals.store_polls answers it. Error: VT001, always.';
+
 CREATE FUNCTION vitals.names_wanted(tenant_schema name, batch jsonb) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -87,7 +100,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.names_wanted(name, jsonb) IS
-'Whether a batch has sets without their names that are not in known_sets. Called by vitals.store_polls.';
+'Whether a batch has sets without their names that are not in known_sets, as far as can be seen before it is stored. Called by vitals.store_polls.';
 
 CREATE FUNCTION vitals.may_remember_sets(tenant_schema name, batch jsonb) RETURNS boolean
 LANGUAGE plpgsql
@@ -110,9 +123,12 @@ BEGIN
     -- to be waited for.
     EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
     EXECUTE format('SELECT count(*) FROM %I.known_sets', tenant_schema) INTO known;
-    -- They are learned again by those who need them.
+    -- Those that this batch does without are learned again by those who need them.
     IF known + new_sets > most_known THEN
-        EXECUTE format('DELETE FROM %I.known_sets', tenant_schema);
+        EXECUTE format(
+            $sql$DELETE FROM %I.known_sets AS k
+                 WHERE k.names_hash NOT IN (SELECT (e ->> 'hash')::uuid FROM jsonb_array_elements($1 -> 'sets') AS e
+                                            WHERE jsonb_typeof(e) = 'object')$sql$, tenant_schema) USING batch;
     END IF;
     RETURN true;
 EXCEPTION WHEN lock_not_available THEN
@@ -121,3 +137,30 @@ END
 $$;
 COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb) IS
 'Whether what the new sets of a batch are to be written to known_sets, for which it makes room. Called by vitals.store_snapshots.';
+
+CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    known text;
+BEGIN
+    EXECUTE format(
+        $sql$SELECT string_agg(DISTINCT e ->> 'hash', ',') FROM jsonb_array_elements($1 -> 'sets') AS e
+             WHERE e ? 'names' AND EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid)$sql$,
+        tenant_schema) INTO known USING batch;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION vitals.known_hashes(name, jsonb) IS
+'The hashes of those sets that a batch has with their names and that need none from now on, with commas between them; NULL if there are none. Called by vitals.store_polls.';
+
+CREATE FUNCTION vitals.has_room_for_sets(tenant_schema name) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_class AS c
+                       WHERE c.oid = to_regclass(format('%I.set_members', tenant_schema)) AND c.reltuples > 40000000)
+$$;
+COMMENT ON FUNCTION vitals.has_room_for_sets(name) IS
+'Whether set_members has less rows, by the last count of vacuum, than a tenant may have there: 40 million.';

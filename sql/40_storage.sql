@@ -250,7 +250,10 @@ BEGIN
          ), named AS MATERIALIZED (
              SELECT e.set_nr, k.names_hash AS known_as, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections,
                     (e.members ->> 'hash')::uuid AS names_hash,
-                    CASE jsonb_typeof(e.members) WHEN 'object' THEN e.members -> 'names' ELSE e.members END AS names
+                    CASE WHEN jsonb_typeof(e.members) <> 'object' THEN e.members
+                         -- Somebody has emptied known_sets since it was looked at.
+                         WHEN k.names_hash IS NULL AND NOT e.members ? 'names' THEN vitals.want_names()
+                         ELSE e.members -> 'names' END AS names
              FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr)
              LEFT JOIN %1$I.known_sets AS k ON k.names_hash = (e.members ->> 'hash')::uuid
          ), wanted AS (
@@ -272,7 +275,7 @@ BEGIN
              UNION ALL
              SELECT set_nr, true, array_agg(series_key ORDER BY name), array_agg(position ORDER BY name),
                     array_agg(scale ORDER BY name), array_agg(name ORDER BY name)
-             FROM wanted WHERE instance = '' AND (SELECT count(*) FROM %1$I.series_sets) >= $2 GROUP BY set_nr
+             FROM wanted WHERE instance = '' AND (NOT $4 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
          ), hashed AS MATERIALIZED (
              SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
              FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
@@ -281,7 +284,8 @@ BEGIN
                     array_position(names, 'cpu_percent') AS cpu, array_position(names, 'memory_percent') AS memory,
                     array_position(names, 'connection_count') AS connections
              FROM hashed
-             WHERE set_key IS NOT NULL OR (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
+             WHERE set_key IS NOT NULL
+                 OR (plain OR $4) AND (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
              ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
          ), new_set AS (
              INSERT INTO %1$I.series_sets (series_keys, hash)
@@ -303,7 +307,9 @@ BEGIN
          ), remembered AS (
              INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
              SELECT t.names_hash, t.set_key, t.positions, t.scales, t.cpu, t.memory, t.connections
-             FROM translated AS t WHERE $3 AND NOT t.is_known AND t.names_hash IS NOT NULL
+             FROM translated AS t
+             -- Longer ones would be too much in all.
+             WHERE $3 AND NOT t.is_known AND t.names_hash IS NOT NULL AND coalesce(cardinality(t.positions), 0) <= 5000
              ON CONFLICT DO NOTHING
          ), vector AS MATERIALIZED (
              SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
@@ -353,7 +359,7 @@ BEGIN
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema, if_locked)
         INTO ids, first_time, last_time, to_merge
-        USING batch, most_sets, vitals.may_remember_sets(tenant_schema, batch);
+        USING batch, most_sets, vitals.may_remember_sets(tenant_schema, batch), vitals.has_room_for_sets(tenant_schema);
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
             $sql$WITH free AS MATERIALIZED (
@@ -464,18 +470,14 @@ $$;
 COMMENT ON FUNCTION vitals.notify_listeners(name, jsonb, uuid[]) IS
 'Announces stored collections on the channel vitals_<tenant>: id, server_id, server, collected_at, status, error and metrics as one JSON object each. One that is too long for a notification has "cut": true, and of its metrics only those without instances, or none; metric_snapshots has all under its id. Nothing is sent while the server''s notification queue is more than half full. Never fails.';
 
-CREATE FUNCTION vitals.store_polls(
-    tenant_schema name, batch jsonb, notify boolean DEFAULT false, OUT stored integer, OUT rejected integer, OUT reason text)
+CREATE FUNCTION vitals.store_each(
+    tenant_schema name, batch jsonb, OUT ids uuid[], OUT rejected integer, OUT reason text)
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     poll jsonb;
-    ids uuid[];
 BEGIN
-    IF vitals.names_wanted(tenant_schema, batch) THEN
-        RETURN;
-    END IF;
     rejected := 0;
     BEGIN
         ids := vitals.store_rows(tenant_schema, batch);
@@ -495,14 +497,37 @@ BEGIN
             END;
         END LOOP;
     END;
+END
+$$;
+COMMENT ON FUNCTION vitals.store_each(name, jsonb) IS
+'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: rejected counts them, reason is the last one''s message. Called by vitals.store_polls.';
+
+CREATE FUNCTION vitals.store_polls(
+    tenant_schema name, batch jsonb, notify boolean DEFAULT false, OUT stored integer, OUT rejected integer, OUT reason text,
+    OUT known text)
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    ids uuid[];
+BEGIN
+    IF vitals.names_wanted(tenant_schema, batch) THEN
+        RETURN;
+    END IF;
+    BEGIN
+        SELECT e.ids, e.rejected, e.reason INTO ids, rejected, reason FROM vitals.store_each(tenant_schema, batch) AS e;
+    EXCEPTION WHEN SQLSTATE 'VT001' THEN
+        RETURN;
+    END;
     stored := coalesce(cardinality(ids), 0);
+    known := vitals.known_hashes(tenant_schema, batch);
     IF notify AND stored > 0 THEN
         PERFORM vitals.notify_listeners(tenant_schema, batch, ids);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION vitals.store_polls(name, jsonb, boolean) IS
-'Stores a batch of polls of one tenant like vitals.store_rows, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message. Nothing is stored and all are NULL if the batch has hashes of sets that known_sets does not have: then it is wanted again with all names. notify: tells who listens, see vitals.notify_listeners.';
+'Stores a batch of polls of one tenant, but sets those aside that cannot be stored: stored and rejected count rows, reason is the last rejection''s message, known has the hashes of those of its sets that need no names from now on, with commas between them. Nothing is stored and all are NULL if the batch has hashes of sets that known_sets does not have: then it is wanted again with all names. notify: tells who listens, see vitals.notify_listeners.';
 
 CREATE FUNCTION vitals.maintain_tenant(tenant_schema name) RETURNS void
 LANGUAGE plpgsql

@@ -2,6 +2,9 @@
 
 #include <sodium.h>
 
+#include <algorithm>
+#include <charconv>
+
 namespace vitals::core {
 
 namespace {
@@ -43,9 +46,30 @@ std::string to_text(const SetHash& hash) {
     return text;
 }
 
-void KnownSets::add(const std::vector<SetHash>& hashes) {
-    if (hashes_.size() + hashes.size() > most_known) hashes_.clear();
-    hashes_.insert(hashes.begin(), hashes.end());
+std::optional<SetHash> set_hash_from_text(std::string_view text) {
+    SetHash hash{};
+    if (text.size() != 2 * hash.size()) return std::nullopt;
+    for (std::size_t i = 0; i < hash.size(); ++i) {
+        const char* digits = text.data() + 2 * i;
+        if (std::from_chars(digits, digits + 2, hash[i], 16).ptr != digits + 2) return std::nullopt;
+    }
+    return hash;
+}
+
+void KnownSets::add(std::string_view list) {
+    while (!list.empty()) {
+        const std::size_t end = std::min(list.find(','), list.size());
+        if (const auto hash = set_hash_from_text(list.substr(0, end))) {
+            if (hashes_.size() >= most_known) hashes_.clear();
+            hashes_.insert(*hash);
+        }
+        list.remove_prefix(std::min(end + 1, list.size()));
+    }
+}
+
+void KnownSets::forget(const std::vector<SetHash>& hashes) {
+    for (const auto& hash : hashes)
+        hashes_.erase(hash);
 }
 
 }  // namespace vitals::core

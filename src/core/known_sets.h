@@ -6,7 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -20,15 +22,18 @@ using SetHash = std::array<std::uint8_t, 16>;
 // Of the names in this order.
 SetHash hash_of_names(const std::vector<const Value*>& values);
 
-// 32 hexadecimal digits, which uuid reads.
+// 32 hexadecimal digits, which uuid reads; and the inverse, nothing for what is none.
 std::string to_text(const SetHash& hash);
+std::optional<SetHash> set_hash_from_text(std::string_view text);
 
-// What one collector has seen storage take of one tenant. A mistake costs a query: storage says what it does not know.
+// What one collector has seen storage take of one tenant. A mistake costs a query: storage says when it does not know
+// one.
 class KnownSets {
   public:
     [[nodiscard]] bool contains(const SetHash& hash) const { return hashes_.contains(hash); }
-    void add(const std::vector<SetHash>& hashes);
-    void clear() { hashes_.clear(); }
+    // As storage lists them: texts of hashes with commas between them. What is none is left out.
+    void add(std::string_view list);
+    void forget(const std::vector<SetHash>& hashes);
 
   private:
     struct FirstBytes {

@@ -51,16 +51,14 @@ class Sets {
         const SetHash hash = hash_of_names(values);
         const auto [found, is_new] = numbers_.try_emplace(hash, numbers_.size());
         if (is_new) {
+            hashes_.push_back(hash);
             json_.push_back(Json{{"hash", to_text(hash)}});
-            if (!known_.contains(hash)) {
-                named_.push_back(hash);
-                json_.back()["names"] = names_of(values);
-            }
+            if (!known_.contains(hash)) json_.back()["names"] = names_of(values);
         }
         return found->second;
     }
     Json take_json() { return std::move(json_); }
-    std::vector<SetHash> take_named() { return std::move(named_); }
+    std::vector<SetHash> take_hashes() { return std::move(hashes_); }
 
   private:
     static Json names_of(const std::vector<const Value*>& values) {
@@ -72,7 +70,7 @@ class Sets {
 
     const KnownSets& known_;
     std::map<SetHash, std::size_t> numbers_;
-    std::vector<SetHash> named_;
+    std::vector<SetHash> hashes_;
     Json json_ = Json::array();
 };
 
@@ -147,7 +145,7 @@ EncodedBatch encode_records(const std::vector<const PollRecord*>& records, const
     for (const auto* record : records)
         polls.push_back(to_json(*record, sets));
     const Json batch{{"sets", sets.take_json()}, {"polls", std::move(polls)}};
-    return {.json = batch.dump(-1, ' ', false, Json::error_handler_t::replace), .named = sets.take_named()};
+    return {.json = batch.dump(-1, ' ', false, Json::error_handler_t::replace), .sets = sets.take_hashes()};
 }
 
 }  // namespace vitals::core

@@ -54,7 +54,7 @@ std::string encode_summary(const PollRecord& record);
 
 struct EncodedBatch {
     std::string json;
-    std::vector<SetHash> named;  // the sets that are there with their names
+    std::vector<SetHash> sets;
 };
 
 // The batch, with the polls in the order given, and the names of those sets that are not known.

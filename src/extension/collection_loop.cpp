@@ -45,6 +45,10 @@ constexpr auto least_last_storing = 500ms;
 // However many sessions ask, polls have their turn in between.
 constexpr int most_requests_a_turn = 4;
 
+// A request brings the next reading of the tenants forward by this much: more only somebody has who changes things all
+// the time.
+constexpr auto most_impatience = 1s;
+
 constexpr auto definitions_gap = 500ms;
 
 // What one tenant may take for storing, of the time until the given end.
@@ -87,6 +91,7 @@ class CollectionLoop {
     void store_and_wait();
     void reload_if_due();
     void reload(Time now);
+    void read_everything(Time now);
     void read_definitions(Time now);
     void note_definitions_problem(const std::string& problem, const char* hint);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
@@ -125,14 +130,17 @@ void CollectionLoop::reload_if_due() {
     const Time now = Clock::now();
     const bool changed = configuration_generation() != generation_;
     if (changed) next_reload_ = std::min(next_reload_, earliest_reload_);
-    if (now < next_reload_) return;
-    reload(now);
-    // However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a
-    // longer wait of its own (retry_of_failure).
+    if (now >= next_reload_) reload(now);
+}
+
+// However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a longer
+// wait of its own (retry_of_failure).
+void CollectionLoop::reload(Time now) {
+    read_everything(now);
     earliest_reload_ = reload_pace_.done(now, Clock::now());
 }
 
-void CollectionLoop::reload(Time now) {
+void CollectionLoop::read_everything(Time now) {
     // Remembered before reading, so that a change during it is read next time.
     generation_ = configuration_generation();
     next_reload_ = now + setting_reload_interval();
@@ -201,9 +209,11 @@ void CollectionLoop::serve_requests() {
     more_requests_ = false;
     for (int served = 0; const auto request = take_request(); ++served) {
         auto tenant = tenants_.find(request->tenant_key);
-        if (tenant == tenants_.end() && configuration_generation() != generation_) {
+        const Time now = Clock::now();
+        const bool may_reload = earliest_reload_ <= now + most_impatience;
+        if (tenant == tenants_.end() && may_reload && configuration_generation() != generation_) {
             // It was just made, by whoever now tests its first server.
-            reload(Clock::now());
+            reload(now);
             tenant = tenants_.find(request->tenant_key);
         }
         if (tenant == tenants_.end()) {

@@ -23,20 +23,21 @@ Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& r
     const KeptStatement kept;
     pg::Transaction transaction("storing samples", tenant.role, limit);
     const auto try_to_store = [&](const core::EncodedBatch& batch) {
-        return pg::query("SELECT stored, rejected, reason FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
-                         {tenant.schema, batch.json, tenant.notify ? "true" : "false"});
+        return pg::query(
+            "SELECT stored, rejected, reason, known FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
+            {tenant.schema, batch.json, tenant.notify ? "true" : "false"});
     };
     auto batch = core::encode_records(records, known);
     auto rows = try_to_store(batch);
     if (!rows.at(0).at(0)) {
-        // It was restored from a dump, or its metric types have changed.
-        known.clear();
+        // The tenant's metric types have changed, or others needed the room.
+        known.forget(batch.sets);
         batch = core::encode_records(records, known);
         rows = try_to_store(batch);
     }
     transaction.commit();
-    known.add(batch.named);
     const auto& row = rows.at(0);
+    known.add(row.at(3).value_or(""));
     return {.stored = std::atoi(row.at(0).value_or("0").c_str()),
             .rejected = std::atoi(row.at(1).value_or("0").c_str()),
             .reason = row.at(2).value_or("")};

@@ -30,7 +30,7 @@ $$
         FROM unnest(polls) WITH ORDINALITY AS p (poll, nr)) AS x
 $$;
 CREATE FUNCTION pg_temp.store(VARIADIC polls jsonb[]) RETURNS TABLE (stored integer, rejected integer, reason text) LANGUAGE sql AS
-$$ SELECT * FROM vitals.store_polls('tenant_store', pg_temp.batch(VARIADIC polls)) $$;
+$$ SELECT s.stored, s.rejected, s.reason FROM vitals.store_polls('tenant_store', pg_temp.batch(VARIADIC polls)) AS s $$;
 CREATE FUNCTION pg_temp.series_of(snapshot tenant_store.server_snapshots) RETURNS text LANGUAGE sql AS
 $$
     SELECT string_agg(concat(t.name, nullif('/' || r.instance, '/'), '=', coalesce(v.value::text, 'NULL')), ' ' ORDER BY t.name, r.instance)
@@ -220,7 +220,7 @@ SELECT series FROM pg_temp.snapshots WHERE collected_at = '2026-01-15 00:00:00+0
 CREATE FUNCTION pg_temp.store_hashed(names jsonb, hash text, VARIADIC polls jsonb[]) RETURNS TABLE (stored integer, rejected integer, reason text)
 LANGUAGE sql AS
 $$
-    SELECT s.* FROM vitals.store_polls('tenant_store', jsonb_set(pg_temp.batch(VARIADIC polls), '{sets}', jsonb_build_array(
+    SELECT s.stored, s.rejected, s.reason FROM vitals.store_polls('tenant_store', jsonb_set(pg_temp.batch(VARIADIC polls), '{sets}', jsonb_build_array(
         jsonb_strip_nulls(jsonb_build_object('hash', md5(hash), 'names', names))))) AS s
 $$;
 -- What is not known is asked for, and nothing stored.
@@ -246,10 +246,44 @@ INSERT INTO tenant_store.metric_types (name, unit, description, kind, scale) VAL
 SELECT * FROM pg_temp.store_hashed(NULL, 'a', pg_temp.poll('sql01', '2026-01-15 02:01:00+00'));
 SELECT * FROM pg_temp.store_hashed(pg_temp.names(), 'a', pg_temp.poll('sql01', '2026-01-15 02:01:00+00') || '{"vals": "{1.5,2.25,3.5,4.5,5}"}');
 SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 02:00:00+00';
--- Room is made for new ones.
+-- Room is made for new ones, and not at the cost of those of the same batch.
+CREATE FUNCTION pg_temp.two_sets(minute integer, names_of_a jsonb, names_of_b jsonb) RETURNS TABLE (stored integer, rejected integer, known integer)
+LANGUAGE sql AS
+$$
+    SELECT s.stored, s.rejected, cardinality(string_to_array(s.known, ','))
+    FROM vitals.store_polls('tenant_store', jsonb_build_object(
+        'sets', jsonb_build_array(jsonb_strip_nulls(jsonb_build_object('hash', md5('a'), 'names', names_of_a)),
+                                  jsonb_build_object('hash', md5(names_of_b::text), 'names', names_of_b)),
+        'polls', jsonb_build_array(
+            pg_temp.poll('sql01', '2026-01-15 03:00:00+00'::timestamptz + minute * interval '1 min') || '{"set": 0, "vals": "{1.5,2.25,3.5,4.5,5}"}',
+            pg_temp.poll('sql02', '2026-01-15 03:00:00+00'::timestamptz + minute * interval '1 min') || '{"set": 1, "vals": "{7}"}'))) AS s
+$$;
 INSERT INTO tenant_store.known_sets (names_hash) SELECT md5('made up ' || n)::uuid FROM generate_series(1, 50000) AS n;
-SELECT * FROM pg_temp.store_hashed('[["cpu_percent", ""]]', 'c', pg_temp.poll('sql01', '2026-01-15 02:02:00+00') || '{"vals": "{1}"}');
+SELECT * FROM pg_temp.two_sets(0, NULL, '[["cpu_percent", ""]]');
+SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 03:00:00+00';
 SELECT count(*) AS known FROM tenant_store.known_sets;
+-- Somebody empties it between the first look and the use.
+CREATE FUNCTION pg_temp.empty() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM tenant_store.known_sets; RETURN NULL; END';
+CREATE TRIGGER empty AFTER INSERT ON tenant_store.series FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.empty();
+SELECT * FROM pg_temp.two_sets(1, NULL, '[["disk_percent", "a new one"]]');
+SELECT * FROM pg_temp.two_sets(1, pg_temp.names(), '[["disk_percent", "a new one"]]');
+DROP TRIGGER empty ON tenant_store.series;
+SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 03:01:00+00';
+-- A transaction with an older snapshot forgets what it does not see, too.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+UPDATE tenant_store.metric_types SET scale = 1 WHERE name = 'queue_length';
+COMMIT;
+SELECT count(*) AS known FROM tenant_store.known_sets;
+-- Very long ones are not remembered.
+INSERT INTO tenant_store.metric_types (name, unit, description, kind)
+SELECT 'm' || n, '1', '', 'gauge' FROM generate_series(1, 5001) AS n;
+SELECT * FROM pg_temp.two_sets(2, pg_temp.names(), (SELECT jsonb_agg(jsonb_build_array('m' || n, '')) FROM generate_series(1, 1) AS n));
+SELECT s.stored, s.known
+FROM vitals.store_polls('tenant_store', jsonb_build_object(
+    'sets', jsonb_build_array(jsonb_build_object('hash', md5('long'), 'names', (SELECT jsonb_agg(jsonb_build_array('m' || n, '')) FROM generate_series(1, 5001) AS n))),
+    'polls', jsonb_build_array(pg_temp.poll('sql01', '2026-01-15 03:03:00+00')
+        || jsonb_build_object('set', 0, 'vals', (SELECT array_agg(n) FROM generate_series(1, 5001) AS n)::text)))) AS s;
+DELETE FROM tenant_store.server_snapshots WHERE collected_at = '2026-01-15 03:03:00+00';
 
 -- ---- what belonged to a server that is gone
 DELETE FROM tenant_store.servers WHERE name = 'sql02';

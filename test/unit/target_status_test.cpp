@@ -128,7 +128,7 @@ TEST(PollRecord, NamesTheSameSeriesOnce) {
     EXPECT_NE(batch.json.find(R"("vals":"{NULL,1e+300}")"), std::string::npos);
     EXPECT_NE(batch.json.find(R"("names":[["cpu_percent",""],["disk_percent","/"]])"), std::string::npos);
     EXPECT_EQ(batch.json.find(R"("set":1)"), std::string::npos);
-    EXPECT_EQ(batch.named.size(), 1U);
+    EXPECT_EQ(batch.sets.size(), 1U);
 }
 
 TEST(PollRecord, NamesNoSetThatStorageKnows) {
@@ -137,15 +137,20 @@ TEST(PollRecord, NamesNoSetThatStorageKnows) {
     PollRecord other;
     other.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 2}};
     KnownSets known;
-    known.add(encode_records({&one}, known).named);
-    const EncodedBatch batch = encode_records({&one, &other}, known);
-    ASSERT_EQ(batch.named.size(), 1U);
-    EXPECT_FALSE(known.contains(batch.named.front()));
-    EXPECT_EQ(batch.json.find(R"([["cpu_percent",""]])"), std::string::npos);
-    known.add(batch.named);
-    EXPECT_TRUE(encode_records({&one, &other}, known).named.empty());
-    known.clear();
-    EXPECT_EQ(encode_records({&one, &other}, known).named.size(), 2U);
+    const auto names = [&] {
+        const std::string json = encode_records({&one, &other}, known).json;
+        return std::pair(json.find(R"([["cpu_percent",""]])") != std::string::npos,
+                         json.find(R"(["disk_percent","/"])") != std::string::npos);
+    };
+    EXPECT_EQ(names(), std::pair(true, true));
+    const auto hashes = encode_records({&one, &other}, known).sets;
+    ASSERT_EQ(hashes.size(), 2U);
+    known.add(to_text(hashes[0]));
+    EXPECT_EQ(names(), std::pair(false, true));
+    known.add("," + to_text(hashes[1]) + ",nonsense,");
+    EXPECT_EQ(names(), std::pair(false, false));
+    known.forget({hashes[0]});
+    EXPECT_EQ(names(), std::pair(true, false));
 }
 
 TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
@@ -159,16 +164,30 @@ TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
     EXPECT_EQ(to_text(hash_of_names({})).size(), 32U);
 }
 
+TEST(KnownSets, AHashIsReadAsItIsWritten) {
+    const Value value{"cpu_percent", "", 1};
+    const SetHash hash = hash_of_names({&value});
+    EXPECT_EQ(set_hash_from_text(to_text(hash)), hash);
+    EXPECT_FALSE(set_hash_from_text(""));
+    EXPECT_FALSE(set_hash_from_text(to_text(hash) + "0"));
+    EXPECT_FALSE(set_hash_from_text("g" + to_text(hash).substr(1)));
+}
+
 TEST(KnownSets, AreBounded) {
+    const auto numbered = [](std::size_t number) {
+        SetHash hash{};
+        std::memcpy(hash.data(), &number, sizeof number);
+        return hash;
+    };
     KnownSets known;
-    std::vector<SetHash> many(50'000);
-    for (std::size_t i = 0; i < many.size(); ++i)
-        std::memcpy(many[i].data(), &i, sizeof i);
-    known.add(many);
-    EXPECT_TRUE(known.contains(many.back()));
-    known.add({SetHash{0xff}});
-    EXPECT_FALSE(known.contains(many.back()));
-    EXPECT_TRUE(known.contains(SetHash{0xff}));
+    std::string list;
+    for (std::size_t i = 0; i < 50'000; ++i)
+        list += to_text(numbered(i)) + ",";
+    known.add(list);
+    EXPECT_TRUE(known.contains(numbered(7)));
+    known.add(to_text(numbered(50'000)));
+    EXPECT_FALSE(known.contains(numbered(7)));
+    EXPECT_TRUE(known.contains(numbered(50'000)));
 }
 
 }  // namespace
