@@ -78,11 +78,12 @@ build_product() {
 # count_lines PATTERN FILE, 0 if none.
 count_lines() { grep -cE "$1" "$2" || true; }
 
-# run_shard PROGRAM SHARDS SHARD LOG: one part of a program's tests.
+# run_shard PROGRAM SHARDS SHARD LOG: one part of a program's tests. In the background the shell ignores signals that they
+# are to see.
 run_shard() {
     local status=0
-    (cd "$work" && GTEST_TOTAL_SHARDS=$2 GTEST_SHARD_INDEX=$3 as_user "$1" --gtest_color=no) > "$4" 2>&1 || status=$?
-    if [ $status != 0 ] && [ "$(failed_tests "$4")" = 0 ]; then printf '[  FAILED  ] status %s (0 ms)\n' $status >> "$4"; fi
+    (cd "$work" && GTEST_TOTAL_SHARDS=$2 GTEST_SHARD_INDEX=$3 as_user env --default-signal=INT,QUIT "$1" --gtest_color=no) > "$4" 2>&1 || status=$?
+    if [ $status != 0 ] && [ "$(failed_tests "$4")" = 0 ]; then printf '\n[  FAILED  ] status %s (0 ms)\n' $status >> "$4"; fi
 }
 
 failed_tests() { count_lines '^\[  FAILED  \] .* \([0-9]+ ms\)$' "$1"; }

@@ -120,7 +120,7 @@ TEST(MssqlErrors, TheFirstServerErrorExplainsTheOthers) {
     Observation seen = connected();
     seen.messages.push_back({300, 14, "permission was denied"});
     seen.messages.push_back({297, 16, "consequence"});
-    const core::Failure failure = describe(seen, Moment::batch);
+    const core::Failure failure = describe(seen);
     expect(failure, ErrorClass::permission, "error 300: permission was denied");
     EXPECT_EQ(failure.number, 300);
 }
@@ -134,6 +134,14 @@ TEST(MssqlErrors, WhatCutABatchOffGoesBeforeItsErrors) {
     seen.cut_off = CutOff::too_many_cells;
     expect(describe(seen, Moment::batch), ErrorClass::protocol, "more values than any answer has");
     expect(describe(seen, Moment::login), ErrorClass::permission, "error 229");
+}
+
+TEST(MssqlErrors, AStatementsErrorIsNotWhyAConnectionEnded) {
+    Observation seen = connected();
+    seen.messages.push_back({229, 14, "The SELECT permission was denied"});
+    expect(describe(seen, Moment::batch), ErrorClass::connection_lost, "closed by the server");
+    seen.messages.push_back({596, 21, "Cannot continue the execution because the session is in the kill state."});
+    EXPECT_EQ(describe(seen, Moment::batch).number, 596);
 }
 
 TEST(MssqlErrors, NotASqlServer) {

@@ -42,8 +42,9 @@ void append_text(std::string& text, const Cell& cell) {
 
 // A server may send any text: what no report carries is not kept, and the name says so.
 std::string fitted(std::string_view instance) {
-    constexpr std::string_view mark = "…";
     if (instance.size() <= core::max_instance_name) return std::string(instance);
+    // Others may begin the same.
+    const std::string mark = fmt::format(" {:016x}…", TextHash().add(instance).value());
     std::string name(instance.substr(0, core::cut_of(instance, core::max_instance_name - mark.size())));
     return name += mark;
 }

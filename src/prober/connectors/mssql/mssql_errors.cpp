@@ -207,6 +207,17 @@ core::Failure describe_server_error(const ServerMessage& error, const MssqlOptio
     return {error_class, error.number, fmt::format("the server reports error {}: {}", error.number, text)};
 }
 
+namespace {
+
+// Of a batch: a statement's own error says nothing of why the connection ended.
+bool ends_connection(const ServerMessage& error) {
+    constexpr int fatal_severity = 20;
+    return error.severity >= fatal_severity ||
+           class_of_server_error(error.number, Moment::batch) == ErrorClass::starting;
+}
+
+}  // namespace
+
 core::Failure describe_failure(const Observation& seen, const MssqlOptions& options, Moment moment) {
     // The messages of a batch are of its statements; why it was cut off they do not say.
     if (moment == Moment::batch) {
@@ -219,7 +230,10 @@ core::Failure describe_failure(const Observation& seen, const MssqlOptions& opti
                             clean_server_text(seen.redirected_to))};
     if (seen.not_allowed) return {ErrorClass::not_allowed, 0, fmt::format("{} is not an allowed target", options.host)};
     if (auto failure = describe_tls(seen, options)) return std::move(*failure);
-    if (!seen.messages.empty()) return describe_server_error(seen.messages.front(), options, moment);
+    const auto message = std::find_if(seen.messages.begin(), seen.messages.end(), [&](const ServerMessage& error) {
+        return moment != Moment::batch || ends_connection(error);
+    });
+    if (message != seen.messages.end()) return describe_server_error(*message, options, moment);
     const bool foreign = moment == Moment::login && !seen.opening.empty() && !looks_like_tds(seen.opening);
     if (foreign) return not_a_sql_server(seen);
     if (auto failure = describe_cut_off(seen, moment)) return std::move(*failure);

@@ -12,10 +12,14 @@ void add(std::map<std::string, std::string>& facts, const char* name, const std:
     if (!value.empty()) facts.emplace(name, clean_server_text(value));
 }
 
+// The server keeps a short answer until the whole batch has run; then nobody knows when its clock was read.
+constexpr std::chrono::seconds longest_look{1};
+
 }  // namespace
 
 std::optional<std::int64_t> mssql_clock_skew_ms(const MssqlServer& server, const AskedAt& moment) {
     if (!server.utc_us || moment.answered == std::chrono::system_clock::time_point()) return std::nullopt;
+    if (moment.answered - moment.asked > longest_look) return std::nullopt;
     const auto middle = moment.asked + (moment.answered - moment.asked) / 2;
     const auto ours = std::chrono::duration_cast<std::chrono::microseconds>(middle.time_since_epoch()).count();
     // Both are calendar dates of four-digit years, so the difference fits.

@@ -278,6 +278,9 @@ class Poll {
             fresh_ = true;
         } catch (const TdsFailure& error) {
             if (!read_anything()) throw;
+            // It may be there and have been refused, for example as not encrypted.
+            count_traffic();
+            kept_.connection.reset();
             lost_ = error.failure();
         }
         kept_.server = server;

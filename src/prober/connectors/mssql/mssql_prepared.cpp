@@ -90,9 +90,11 @@ void MssqlPrepared::forget_connection() {
     broke_connection_ = false;
 }
 
+// The connection may stay: what it has is given back with the next that is prepared.
 void MssqlPrepared::switch_off() {
+    for (const Known& known : known_)
+        give_back(known);
     known_.clear();
-    dropped_.clear();
     off_until_ = Deadline::Clock::now() + off_time;
 }
 
