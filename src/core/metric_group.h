@@ -116,8 +116,8 @@ struct WantedGroup {
 };
 std::vector<WantedGroup> wanted_groups(const MetricGroups& groups, const std::vector<std::string>& metrics_enabled);
 
-// Whether a group that runs every `every` cycles runs in cycle `cycle` of a server; 0, the first after a start, has all.
-// Slow groups run together, so that a server has few different batches, and few sets of series that take turns.
+// Whether a group that runs every `every` cycles runs in cycle `cycle` of a server; 0, the first after a start, has
+// all. Slow groups run together, so that a server has few different batches, and few sets of series that take turns.
 bool runs_in_cycle(const MetricGroup& group, std::uint64_t cycle) noexcept;
 
 // The cycle that follows the first one of a server: another for each, so that a fleet's slow groups spread over time.
