@@ -13,6 +13,7 @@ namespace vitals::core {
 // Throws WireError for a text that is longer than `limit`, no JSON, or nested deeper than any field of ours.
 Json parse_line(std::string_view line, std::size_t limit);
 
+// Moving a Json does not throw. NOLINTNEXTLINE(bugprone-exception-escape)
 struct ParsedReport {
     Json fields;  // all but "values"
     std::vector<Value> values;
