@@ -106,9 +106,10 @@ BEGIN
             set_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
             hash uuid NOT NULL UNIQUE)$sql$,
-        -- The same for joins, with what a filter needs beside it.
+        -- The same for joins, with what a filter needs beside it. No foreign key: its check of each row would be a fifth of
+        -- what a new set costs; the trigger forget takes those away whose set is deleted.
         $sql$CREATE TABLE %1$I.set_members (
-            set_key integer NOT NULL REFERENCES %1$I.series_sets ON DELETE CASCADE,
+            set_key integer NOT NULL,
             position integer NOT NULL,
             series_key integer NOT NULL,
             metric_type_id uuid NOT NULL,
@@ -264,6 +265,10 @@ BEGIN
              ELSE
                  LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
                  DELETE FROM %1$I.known_sets;
+             END IF;
+             IF tg_table_name = ''series_sets'' THEN
+                 DELETE FROM %1$I.set_members AS m
+                 WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.set_key = m.set_key);
              END IF;
              RETURN NULL;
          END'$sql$,

@@ -23,8 +23,9 @@ BEGIN
              FROM jsonb_array_elements($1) AS s, jsonb_array_elements(CASE jsonb_typeof(s) WHEN 'object' THEN s -> 'names' ELSE s END) AS v
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              WHERE jsonb_typeof(v) = 'array'
-                 AND NOT EXISTS (SELECT FROM %1$I.series AS s
-                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, ''))
+                 -- The limit makes it a look-up, whatever the planner knows of the tables.
+                 AND (SELECT s.series_key FROM %1$I.series AS s
+                      WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) IS NULL
          )
          INSERT INTO %1$I.series (metric_type_id, instance)
          SELECT metric_type_id, instance FROM new_series

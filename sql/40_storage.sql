@@ -261,21 +261,22 @@ BEGIN
              SELECT DISTINCT ON (e.set_nr, s.series_key) e.set_nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
              FROM named AS e, jsonb_array_elements(CASE WHEN e.known_as IS NULL THEN e.names END) WITH ORDINALITY AS v (v, position)
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             JOIN %1$I.series AS s ON s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '')
+             CROSS JOIN LATERAL (SELECT s.series_key, s.instance FROM %1$I.series AS s
+                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) AS s
              WHERE jsonb_typeof(v) = 'array'
              ORDER BY e.set_nr, s.series_key, v.position DESC
+         ), in_order AS MATERIALIZED (
+             -- Once, for all of the arrays.
+             SELECT * FROM wanted ORDER BY set_nr, name COLLATE "C", instance COLLATE "C"
          ), variant AS MATERIALIZED (
              -- Once there are too many combinations of instances, new ones lose their instances. They are counted, since
              -- batches that failed have used up keys.
-             SELECT set_nr, false AS plain, array_agg(series_key ORDER BY name, instance) AS series_keys,
-                    array_agg(position ORDER BY name, instance) AS positions,
-                    array_agg(scale ORDER BY name, instance) AS scales,
-                    array_agg(CASE WHEN instance = '' THEN name ELSE '' END ORDER BY name, instance) AS names
-             FROM wanted GROUP BY set_nr
+             SELECT set_nr, false AS plain, array_agg(series_key) AS series_keys, array_agg(position) AS positions,
+                    array_agg(scale) AS scales, array_agg(CASE WHEN instance = '' THEN name ELSE '' END) AS names
+             FROM in_order GROUP BY set_nr
              UNION ALL
-             SELECT set_nr, true, array_agg(series_key ORDER BY name), array_agg(position ORDER BY name),
-                    array_agg(scale ORDER BY name), array_agg(name ORDER BY name)
-             FROM wanted WHERE instance = '' AND (NOT $4 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
+             SELECT set_nr, true, array_agg(series_key), array_agg(position), array_agg(scale), array_agg(name)
+             FROM in_order WHERE instance = '' AND (NOT $4 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
          ), hashed AS MATERIALIZED (
              SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
              FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
@@ -296,7 +297,7 @@ BEGIN
              $sql$ || vitals.labelled_members_sql(
                  $sql$SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
                       FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
-                      JOIN %1$I.series AS s USING (series_key)$sql$) || $sql$
+                      CROSS JOIN LATERAL (SELECT s.* FROM %1$I.series AS s WHERE s.series_key = m.series_key LIMIT 1) AS s$sql$) || $sql$
          ), translated AS MATERIALIZED (
              SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, true AS is_known
              FROM named AS n WHERE n.known_as IS NOT NULL
