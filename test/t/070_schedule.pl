@@ -146,7 +146,7 @@ kill 'TERM', $collector;
 within($sample_limit, 'the first signal has arrived', sub { !is_pending($collector, 15) });
 kill 'TERM', $collector;
 within($sample_limit, 'what is lost is counted also then',
-    sub { count_in_log($node, qr/the collector ends and loses 1 samples/, $offset) });
+    sub { count_in_log($node, qr/the collector ends and loses [1-9][0-9]* samples/, $offset) });
 within($sample_limit, 'there is a collector again', sub { collector_serves($node, 'app') });
 
 # -- a second request to end does not wait
