@@ -10,6 +10,8 @@ use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(time);
 
+my $most_waiting = 100;
+
 # Options: fleet, threads, metrics => [] (all), under => [ words of a program that runs it ].
 sub new
 {
@@ -83,12 +85,12 @@ sub take_answers
     return;
 }
 
-# The servers in turn, as many as may wait at the same time.
+# The servers in turn, as many as may wait at the same time, up to that job.
 sub send_jobs
 {
-    my ($self, $waiting) = @_;
+    my ($self, $waiting, $last) = @_;
     my $lines = '';
-    while ($self->{sent} - $self->{answered} < $waiting)
+    while ($self->{sent} - $self->{answered} < $waiting && (!defined $last || $self->{sent} < $last))
     {
         $lines .= '{"job":' . ++$self->{sent} . ',' . $self->{jobs}[ $self->{next} ];
         $self->{next} = ($self->{next} + 1) % @{ $self->{jobs} };
@@ -103,8 +105,13 @@ sub run_rounds
     my ($self, $rounds) = @_;
     foreach my $round (1 .. $rounds)
     {
-        $self->send_jobs(scalar @{ $self->{jobs} });
-        $self->take_answers while $self->{answered} < $self->{sent};
+        my $last = $self->{sent} + @{ $self->{jobs} };
+        while ($self->{answered} < $last)
+        {
+            # More than fit into the pipe would wait for a prober that waits for its answers to be read.
+            $self->send_jobs($most_waiting, $last);
+            $self->take_answers;
+        }
     }
     return;
 }
