@@ -26,6 +26,7 @@ UNIT_TEST_SOURCES += test/unit/lag_window_test.cpp
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
 UNIT_TEST_SOURCES += test/unit/metric_group_test.cpp
 UNIT_TEST_SOURCES += test/unit/pace_test.cpp
+UNIT_TEST_SOURCES += test/unit/poll_record_test.cpp
 UNIT_TEST_SOURCES += test/unit/rates_test.cpp
 UNIT_TEST_SOURCES += test/unit/schedule_test.cpp
 UNIT_TEST_SOURCES += test/unit/secret_test.cpp
