@@ -32,7 +32,7 @@ BEGIN
             ERRCODE = 'PT404',
             MESSAGE = 'server not found',
             DETAIL = format('No server %s in tenant "%s".', coalesce(quote_literal(server), 'NULL'), tenant.name),
-            HINT = 'vitals.collection_status lists the servers.';
+            HINT = 'collection_status lists the servers.';
     END IF;
     RETURN found_server.id;
 END
