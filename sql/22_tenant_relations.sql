@@ -266,7 +266,9 @@ BEGIN
                  LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
                  DELETE FROM %1$I.known_sets;
              END IF;
-             IF tg_table_name = ''series_sets'' THEN
+             IF tg_table_name = ''series_sets'' AND tg_op = ''TRUNCATE'' THEN
+                 TRUNCATE %1$I.set_members;
+             ELSIF tg_table_name = ''series_sets'' THEN
                  DELETE FROM %1$I.set_members AS m
                  WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.set_key = m.set_key);
              END IF;

@@ -83,25 +83,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.want_names() IS
-'Ends storing a batch whose names are needed after all. vitals.store_polls answers it. Error: VT001, always.';
-
-CREATE FUNCTION vitals.names_wanted(tenant_schema name, batch jsonb) RETURNS boolean
-LANGUAGE plpgsql STABLE
-SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-    wanted boolean;
-BEGIN
-    EXECUTE format(
-        $sql$SELECT EXISTS (SELECT FROM jsonb_array_elements($1 -> 'sets') AS e
-                      WHERE jsonb_typeof(e) = 'object' AND NOT e ? 'names'
-                          AND NOT EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid))$sql$,
-        tenant_schema) INTO wanted USING batch;
-    RETURN wanted;
-END
-$$;
-COMMENT ON FUNCTION vitals.names_wanted(name, jsonb) IS
-'Whether a batch has sets without their names that are not in known_sets, as far as can be seen before it is stored. Called by vitals.store_polls.';
+'Ends storing a batch that has the hash of a set alone which known_sets does not have. vitals.store_polls answers it. Error: VT001, always.';
 
 CREATE FUNCTION vitals.may_remember_sets(tenant_schema name, batch jsonb) RETURNS boolean
 LANGUAGE plpgsql
@@ -137,7 +119,7 @@ EXCEPTION WHEN lock_not_available THEN
 END
 $$;
 COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb) IS
-'Whether what the new sets of a batch are to be written to known_sets, for which it makes room. Called by vitals.store_snapshots.';
+'Whether what the new sets of a batch are is to be written to known_sets, for which it makes room and takes the lock. Called by vitals.store_snapshots.';
 
 CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -164,4 +146,4 @@ AS $$
                        WHERE c.oid = to_regclass(format('%I.set_members', tenant_schema)) AND c.reltuples > 40000000)
 $$;
 COMMENT ON FUNCTION vitals.has_room_for_sets(name) IS
-'Whether set_members has less rows, by the last count of vacuum, than a tenant may have there: 40 million.';
+'Whether set_members has fewer rows, by the last count of vacuum, than a tenant may have there: 40 million.';

@@ -1,7 +1,7 @@
 -- Storing what was polled. The collector calls vitals.store_polls once per tenant and turn, as the tenant's owner; a
 -- collection becomes one row of server_snapshots. core/poll_record.h describes the batch.
 
--- The usual case of it: one collection more, with other series. Slow groups make two of them in every few cycles, so what
+-- The usual case of vitals.merge_latest: one collection more, with other series. Slow groups make two of them in every few cycles, so what
 -- changes is computed once per pair of sets, and not for each value of each server.
 CREATE FUNCTION vitals.switch_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
 RETURNS uuid[]
@@ -164,6 +164,15 @@ DECLARE
     to_merge uuid[];
     -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
     if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
+    -- Only where it is wanted: a statement that could write to known_sets waits for whoever changes metric types.
+    remember_sql constant text := $sql$, remembered AS (
+             INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
+             SELECT t.names_hash, t.set_key, t.positions, t.scales, t.cpu, t.memory, t.connections
+             FROM translated AS t
+             -- Longer ones would be too much in all.
+             WHERE t.is_new AND t.names_hash IS NOT NULL AND coalesce(cardinality(t.positions), 0) <= 5000
+             ON CONFLICT DO NOTHING
+         )$sql$;
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
@@ -251,7 +260,6 @@ BEGIN
              SELECT e.set_nr, k.names_hash AS known_as, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections,
                     (e.members ->> 'hash')::uuid AS names_hash,
                     CASE WHEN jsonb_typeof(e.members) <> 'object' THEN e.members
-                         -- Somebody has emptied known_sets since it was looked at.
                          WHEN k.names_hash IS NULL AND NOT e.members ? 'names' THEN vitals.want_names()
                          ELSE e.members -> 'names' END AS names
              FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr)
@@ -276,7 +284,7 @@ BEGIN
              FROM in_order GROUP BY set_nr
              UNION ALL
              SELECT set_nr, true, array_agg(series_key), array_agg(position), array_agg(scale), array_agg(name)
-             FROM in_order WHERE instance = '' AND (NOT $4 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
+             FROM in_order WHERE instance = '' AND (NOT $3 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
          ), hashed AS MATERIALIZED (
              SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
              FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
@@ -286,7 +294,7 @@ BEGIN
                     array_position(names, 'connection_count') AS connections
              FROM hashed
              WHERE set_key IS NOT NULL
-                 OR (plain OR $4) AND (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
+                 OR (plain OR $3) AND (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
              ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
          ), new_set AS (
              INSERT INTO %1$I.series_sets (series_keys, hash)
@@ -299,20 +307,15 @@ BEGIN
                       FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
                       CROSS JOIN LATERAL (SELECT s.* FROM %1$I.series AS s WHERE s.series_key = m.series_key LIMIT 1) AS s$sql$) || $sql$
          ), translated AS MATERIALIZED (
-             SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, true AS is_known
+             SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, false AS is_new
              FROM named AS n WHERE n.known_as IS NOT NULL
              UNION ALL
-             SELECT n.set_nr, n.names_hash, coalesce(c.set_key, k.set_key), c.positions, c.scales, c.cpu, c.memory, c.connections, false
+             SELECT n.set_nr, n.names_hash, coalesce(c.set_key, k.set_key), c.positions, c.scales, c.cpu, c.memory, c.connections,
+                    -- What was cut for want of room is looked at again when there may be some.
+                    $3 OR NOT coalesce(c.plain, true)
              FROM named AS n LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS k ON k.hash = c.hash
              WHERE n.known_as IS NULL
-         ), remembered AS (
-             INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
-             SELECT t.names_hash, t.set_key, t.positions, t.scales, t.cpu, t.memory, t.connections
-             FROM translated AS t
-             -- Longer ones would be too much in all.
-             WHERE $3 AND NOT t.is_known AND t.names_hash IS NOT NULL AND coalesce(cardinality(t.positions), 0) <= 5000
-             ON CONFLICT DO NOTHING
-         ), vector AS MATERIALIZED (
+         )$sql$ || CASE WHEN vitals.may_remember_sets(tenant_schema, batch) THEN remember_sql ELSE '' END || $sql$, vector AS MATERIALIZED (
              SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
                     vitals.pick_values((p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
              FROM poll LEFT JOIN translated AS t USING (set_nr)
@@ -360,7 +363,7 @@ BEGIN
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema, if_locked)
         INTO ids, first_time, last_time, to_merge
-        USING batch, most_sets, vitals.may_remember_sets(tenant_schema, batch), vitals.has_room_for_sets(tenant_schema);
+        USING batch, most_sets, vitals.has_room_for_sets(tenant_schema);
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
             $sql$WITH free AS MATERIALIZED (
@@ -512,9 +515,6 @@ AS $$
 DECLARE
     ids uuid[];
 BEGIN
-    IF vitals.names_wanted(tenant_schema, batch) THEN
-        RETURN;
-    END IF;
     BEGIN
         SELECT e.ids, e.rejected, e.reason INTO ids, rejected, reason FROM vitals.store_each(tenant_schema, batch) AS e;
     EXCEPTION WHEN SQLSTATE 'VT001' THEN

@@ -1,6 +1,7 @@
 #include "extension/storage.h"
 
 #include <cstdlib>
+#include <stdexcept>
 
 #include "extension/worker_process.h"
 #include "pg/query.h"
@@ -34,6 +35,7 @@ Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& r
         known.forget(batch.sets);
         batch = core::encode_records(records, known);
         rows = try_to_store(batch);
+        if (!rows.at(0).at(0)) throw std::runtime_error("storage asks for names that it was sent");
     }
     transaction.commit();
     const auto& row = rows.at(0);
