@@ -142,6 +142,10 @@ TEST(MssqlErrors, AStatementsErrorIsNotWhyAConnectionEnded) {
     expect(describe(seen, Moment::batch), ErrorClass::connection_lost, "closed by the server");
     seen.messages.push_back({596, 21, "Cannot continue the execution because the session is in the kill state."});
     EXPECT_EQ(describe(seen, Moment::batch).number, 596);
+    for (const int number : {40197, 40613, 40549, 40553}) {
+        seen.messages.back() = {number, 16, "The session has been terminated."};
+        EXPECT_EQ(describe(seen, Moment::batch).number, number) << "of Azure SQL Database";
+    }
 }
 
 TEST(MssqlErrors, NotASqlServer) {

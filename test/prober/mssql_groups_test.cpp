@@ -312,6 +312,33 @@ TEST_F(MssqlGroups, AFailedReconnectKeepsWhatWasRead) {
     EXPECT_EQ(value_of(result, "z_a"), 3);
 }
 
+// The new connection is good, but what is behind it says that nothing encrypts it.
+TEST_F(MssqlGroups, AConnectionThatIsNotEncryptedIsNotKept) {
+    const nlohmann::json timed{{"builtin", true}, {"timeout_ms", 1000}};
+    ASSERT_EQ(
+        poll({gauge("first", "SELECT 1 AS a", builtin),
+              gauge("x", "SELECT count(*) AS a FROM sys.dm_os_wait_stats", timed),
+              gauge("y", "SELECT count(*) AS a FROM sys.dm_os_schedulers", timed), gauge("z", "SELECT 3 AS a", timed)})
+            .outcome,
+        core::Outcome::ok);
+    servers_.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 10'000}});
+    poll();
+    servers_.control({{"view", "sys.dm_os_schedulers"}, {"delay_ms", 10'000}});
+    servers_.control({{"says_encrypted", false}});
+    core::Result result = poll();
+    EXPECT_EQ(result.outcome, core::Outcome::partial) << message_of(result);
+    EXPECT_EQ(value_of(result, "first_a"), 1);
+    EXPECT_TRUE(state_of(result, "z").starts_with("failed tls")) << state_of(result, "z");
+    for (int i = 0; i < 2; ++i) {
+        result = poll();
+        EXPECT_EQ(result.outcome, core::Outcome::failed);
+        EXPECT_EQ(class_of(result), "tls") << "asked over a connection of its own each time";
+        EXPECT_TRUE(result.values.empty());
+    }
+    servers_.control({{"says_encrypted", true}});
+    EXPECT_EQ(value_of(poll(), "first_a"), 1);
+}
+
 TEST(MssqlGroupBreaks, TheConnectionAndIsPutAside) {
     // One group sends more than any answer has; the others are read over a new connection.
     SimulatedServers servers;

@@ -111,6 +111,7 @@ TEST_F(MssqlPreparedPoll, TellsHowLongTheGroupsTook) {
         EXPECT_GE(all, 290) << i;
         EXPECT_LE(all, result.query_ms) << i;
     }
+    EXPECT_LT(side.sent, no_text);
 }
 
 TEST_F(MssqlPreparedPoll, HasTheErrorsOfTheText) {
@@ -144,6 +145,7 @@ TEST_F(MssqlPreparedPoll, RowLimitsHold) {
                   3)
             << i;
     }
+    EXPECT_LT(side.sent, no_text);
 }
 
 TEST_F(MssqlPreparedPoll, ATimeoutWithinIsTheGroupsOwn) {
@@ -153,6 +155,7 @@ TEST_F(MssqlPreparedPoll, ATimeoutWithinIsTheGroupsOwn) {
         "metrics":[{"name":"slow_a","source":"a"}]})"}));
     for (int i = 0; i <= polls_until_prepared; ++i)
         EXPECT_EQ(side.poll().outcome, core::Outcome::ok);
+    EXPECT_LT(side.sent, no_text);
     side.servers.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 3000}});
     core::Result result = side.poll();
     EXPECT_EQ(value_of(result, "a_a"), 1);

@@ -353,7 +353,7 @@ void Glance::personalise(const RecordedTable& table, std::vector<Row>& rows) con
         exchange(row[session]);
         if (blocker) exchange(row[*blocker]);
         if (!asks) continue;
-        set(row, "encrypt_option", Cell{client_.encrypted ? "TRUE" : "FALSE"});
+        set(row, "encrypt_option", Cell{client_.encrypted && state_.options.profile.says_encrypted ? "TRUE" : "FALSE"});
         set(row, "auth_scheme", Cell{client_.auth_scheme});
         set(row, "client_net_address", Cell{client_.client_address});
         set(row, "local_tcp_port", Cell{std::int64_t{client_.local_port}});

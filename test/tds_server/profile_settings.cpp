@@ -14,7 +14,7 @@ namespace tds_server {
 
 namespace {
 
-constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 13> flags{{
+constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 14> flags{{
     {"linux", &ServerProfile::linux_host},
     {"wrong_types", &ServerProfile::wrong_types},
     {"counters", &ServerProfile::counters},
@@ -28,6 +28,7 @@ constexpr std::array<std::pair<std::string_view, bool ServerProfile::*>, 13> fla
     {"all_databases", &ServerProfile::all_databases},
     {"prepare", &ServerProfile::prepare},
     {"administrator", &ServerProfile::administrator},
+    {"says_encrypted", &ServerProfile::says_encrypted},
 }};
 
 int read_edition(const nlohmann::json& value) {

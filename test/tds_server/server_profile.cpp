@@ -31,9 +31,9 @@ std::string ServerProfile::shape() const {
 }
 
 std::string ServerProfile::content() const {
-    return fmt::format("{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}", shape(), version, instance, counters, hostile_names,
-                       ring_buffer_over_100, hadr, process_times, view_state, view_definition, msdb, all_databases,
-                       prepare, administrator);
+    return fmt::format("{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}/{}", shape(), version, instance, counters,
+                       hostile_names, ring_buffer_over_100, hadr, process_times, view_state, view_definition, msdb,
+                       all_databases, prepare, administrator, says_encrypted);
 }
 
 std::optional<int> version_from_text(std::string_view text) {

@@ -37,6 +37,7 @@ struct ServerProfile {
     bool msdb = true;             // SELECT in msdb
     bool all_databases = true;    // CONNECT ANY DATABASE
     bool prepare = true;          // EXECUTE on sp_prepare
+    bool says_encrypted = true;   // of a session that is; false: as behind a proxy that ends TLS
     bool administrator = false;
 
     bool is_azure_database() const noexcept { return edition == edition_azure_database; }

@@ -184,6 +184,17 @@ Failure not_a_sql_server(const Observation& seen) {
             fmt::format("not a SQL Server: it answers with \"{}\"", clean_server_text(seen.opening.substr(0, 24)))};
 }
 
+// Of a batch: a statement's own error says nothing of why the connection ended. Azure SQL Database ends sessions with
+// errors of less severity than SQL Server does.
+bool ends_connection(const ServerMessage& error) {
+    constexpr int fatal_severity = 20;
+    constexpr int first_of_azure = 40000;
+    const ErrorClass error_class = class_of_server_error(error.number, Moment::batch);
+    const bool of_azure = error_class == ErrorClass::database_unavailable && error.number >= first_of_azure;
+    const bool too_much = error.number >= 40549 && error.number <= 40553;
+    return error.severity >= fatal_severity || error_class == ErrorClass::starting || of_azure || too_much;
+}
+
 }  // namespace
 
 core::ErrorClass class_of_server_error(int number, Moment moment) noexcept {
@@ -206,17 +217,6 @@ core::Failure describe_server_error(const ServerMessage& error, const MssqlOptio
         return {error_class, error.number, fmt::format("login failed for user \"{}\": {}", options.username, text)};
     return {error_class, error.number, fmt::format("the server reports error {}: {}", error.number, text)};
 }
-
-namespace {
-
-// Of a batch: a statement's own error says nothing of why the connection ended.
-bool ends_connection(const ServerMessage& error) {
-    constexpr int fatal_severity = 20;
-    return error.severity >= fatal_severity ||
-           class_of_server_error(error.number, Moment::batch) == ErrorClass::starting;
-}
-
-}  // namespace
 
 core::Failure describe_failure(const Observation& seen, const MssqlOptions& options, Moment moment) {
     // The messages of a batch are of its statements; why it was cut off they do not say.

@@ -250,8 +250,9 @@ class Poll {
             const bool stale = none && ((!fresh_ && failure.error_class == core::ErrorClass::connection_lost) ||
                                         kept_.prepared.broke_connection());
             if (!broke_at && split_up(numbers, failure)) return;
-            if (!stale && !read_anything()) throw TdsFailure(failure);
-            if ((stale || !none) && attempt < max_reconnects && !deadline_.passed()) continue;
+            const bool again = (stale || !none) && attempt < max_reconnects && !deadline_.passed();
+            if (!(stale && again) && !read_anything()) throw TdsFailure(failure);
+            if (again) continue;
             refuse_all(numbers, failure);
             return;
         }
