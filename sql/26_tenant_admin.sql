@@ -201,7 +201,6 @@ AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.change_settings(integer, text) IS
 'Writes the settings of the caller''s tenant, where not NULL. Called by vitals.alter_tenant, which checks them.';
 
--- The setting chooses the tenant for what runs as its role; it ends with the function.
 CREATE FUNCTION vitals.check_targets(allowed_targets text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path TO pg_catalog, pg_temp
@@ -221,6 +220,7 @@ $$;
 COMMENT ON FUNCTION vitals.check_targets(text) IS
 'Raises 22023 unless it is a list of networks and ports, or NULL. Called by vitals.alter_tenant and vitals.attach_tenant.';
 
+-- The setting chooses the tenant for what runs as its role; it ends with the function.
 CREATE FUNCTION vitals.alter_tenant(
     name text, retention_days integer DEFAULT NULL, partition_width text DEFAULT NULL, allowed_targets text DEFAULT NULL
 ) RETURNS void

@@ -2,6 +2,8 @@
 // takes nothing costs the newest samples last.
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -9,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/known_sets.h"
 #include "core/poll_record.h"
 #include "extension/collector_report.h"
 #include "extension/fleet.h"

@@ -1,5 +1,5 @@
-// SQL-callable functions, but for those about the collector's process (worker_functions.cpp) and its figures
-// (figure_functions.cpp). Each is a thin C entry: sql/ documents what it does for its callers.
+// SQL-callable functions that belong to no subject of their own: those are in tenant_, storage_, worker_ and
+// figure_functions.cpp. Each is a thin C entry: sql/ documents what it does for its callers.
 #include <cstring>
 
 #include "extension/collector_report.h"
