@@ -176,9 +176,12 @@ DECLARE
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
-             SELECT server_id, collected_at, p ->> 'old_status', p ->> 'status', p #>> '{error,class}',
+             SELECT server_id, collected_at, old_status, p ->> 'status', p #>> '{error,class}',
                     (p #>> '{error,number}')::integer, p #>> '{error,message}'
-             FROM poll WHERE p ->> 'old_status' <> p ->> 'status'
+             -- From what is stored: the collector forgets a server that is switched off, and may read it again before it has stored how it was.
+             FROM (SELECT poll.*, coalesce(lag(p ->> 'status') OVER (PARTITION BY server_id ORDER BY nr), st.status, 'unknown') AS old_status
+                   FROM poll LEFT JOIN %1$I.collection_state AS st USING (server_id)) AS e
+             WHERE old_status <> p ->> 'status'
              ORDER BY nr
          ), newest AS MATERIALIZED (
              SELECT DISTINCT ON (server_id) server_id, collected_at, p

@@ -103,7 +103,6 @@ Json to_json(const PollRecord& record, Sets& sets) {
     Json json{{"server_id", record.server_id},
               {"collected_at", record.collected_at},
               {"next_due_at", record.next_due_at},
-              {"old_status", to_text(record.old_status)},
               {"status", to_text(record.status)},
               {"collected", record.collected},
               {"consecutive_failures", record.consecutive_failures}};

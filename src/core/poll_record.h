@@ -27,7 +27,6 @@ struct PollRecord {
     std::string collected_at;
     std::string started_at;  // empty: a cycle that passed without a poll, since the target is down
     std::string next_due_at;
-    TargetStatus old_status = TargetStatus::unknown;
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read
     int consecutive_failures = 0;

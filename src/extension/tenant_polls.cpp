@@ -169,7 +169,6 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     if (runtime.failure) ++context_.figures.failures.at(static_cast<std::size_t>(runtime.failure->error_class));
 
     core::PollRecord record = make_record(runtime, next_due, now);
-    record.old_status = before.status;
     record.started_at = core::utc_text(job.started_at);
     record.collected = result.outcome != core::Outcome::failed;
     record.lag_ms = milliseconds_of(job.started - job.due.due);
@@ -196,7 +195,6 @@ core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time n
     record.collected_at = core::utc_text(collected_at);
     record.next_due_at =
         core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
-    record.old_status = runtime.health.status;
     record.status = runtime.health.status;
     record.consecutive_failures = runtime.health.consecutive_failures;
     record.failure = runtime.failure;

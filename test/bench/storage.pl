@@ -143,7 +143,7 @@ sub load
                              ELSE jsonb_build_object('names', (SELECT jsonb_agg(jsonb_build_array(p.name, '') ORDER BY p.position) FROM bench.%2$I AS p)) END),
                     'polls', jsonb_agg(jsonb_build_object(
                         'server_id', s.id, 'collected_at', $2, 'started_at', $2, 'next_due_at', $2 + interval '1 minute',
-                        'old_status', 'online', 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1.5,
+                        'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1.5,
                         'duration_ms', 12.25, 'interval_ms', 60000, 'facts', '{"version": "16.0.4085.2", "edition": "Developer"}'::jsonb,
                         'set', 0, 'vals', (SELECT array_agg(bench.value(p.position, s.port, extract(minute FROM $2)::integer, p.scale)
                                                             ORDER BY p.position) FROM bench.%2$I AS p)::text)))::text

@@ -45,7 +45,7 @@ INSERT INTO tenant_parts.servers (name, connector, host, port) VALUES ('sql01', 
 SELECT p.stored, p.rejected, p.reason
 FROM vitals.store_polls('tenant_parts', (
     SELECT jsonb_build_object('sets', '[[["cpu_percent", ""]]]'::jsonb, 'polls', jsonb_agg(jsonb_build_object(
-        'server_id', s.id, 'collected_at', at, 'started_at', at, 'next_due_at', at, 'old_status', 'online', 'status', 'online',
+        'server_id', s.id, 'collected_at', at, 'started_at', at, 'next_due_at', at, 'status', 'online',
         'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0, 'vals', '{1}')))
     FROM tenant_parts.servers AS s,
         unnest('{2021-05-31 23:59:59.9994+00, 2021-05-31 23:59:59.9996+00, 2031-01-15 00:00:00+00}'::timestamptz[]) AS at)) AS p;

@@ -18,7 +18,7 @@ SELECT pg_get_indexdef('tenant_reading.ix_server_snapshots_server_time'::regclas
 SELECT p.stored, p.rejected FROM vitals.store_polls('tenant_reading', (
     SELECT jsonb_build_object('sets', '[[["cpu_percent", ""], ["disk_percent", "/"], ["disk_percent", "/home"]]]'::jsonb, 'polls', jsonb_agg(jsonb_build_object(
         'server_id', s.id, 'collected_at', '2026-03-01 12:00:00+00'::timestamptz + n * interval '1 min', 'started_at', now(), 'next_due_at', now(),
-        'old_status', 'online', 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'interval_ms', 60000,
+        'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'interval_ms', 60000,
         'set', 0, 'vals', format('{%s,%s,7}', CASE WHEN n = 9 THEN 'NULL' ELSE (n + 0.125)::text END, n * 2)) ORDER BY n, s.name))
     FROM tenant_reading.servers AS s, generate_series(0, 9) AS n
     WHERE s.name = 'sql01' OR s.name = 'sql02' AND n NOT BETWEEN 2 AND 5)) AS p;
@@ -40,7 +40,7 @@ UPDATE tenant_reading.metric_types SET name = 'disk_percent' WHERE name = 'disk_
 BEGIN;
 SELECT p.stored, p.rejected FROM vitals.store_polls('tenant_reading', (
     SELECT jsonb_build_object('sets', '[[["cpu_percent", "C:\\\"x\": {"], ["cpu_percent", ""], ["load1", ""]]]'::jsonb, 'polls', jsonb_build_array(jsonb_build_object(
-        'server_id', s.id, 'collected_at', '2026-03-05'::timestamptz, 'started_at', now(), 'next_due_at', now(), 'old_status', 'online', 'status', 'online',
+        'server_id', s.id, 'collected_at', '2026-03-05'::timestamptz, 'started_at', now(), 'next_due_at', now(), 'status', 'online',
         'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0, 'vals', '{1,2,1e17}')))
     FROM tenant_reading.servers AS s WHERE s.name = 'sql01')) AS p;
 SELECT metrics, (metrics ->> 'load1')::numeric AS load1 FROM tenant_reading.metric_snapshots WHERE collected_at = '2026-03-05';

@@ -195,8 +195,7 @@ $$
     SELECT vitals.store_rows('tenant_s_one', jsonb_build_object(
         'sets', '[[["load1", ""]]]'::jsonb,
         'polls', jsonb_build_array(jsonb_build_object(
-            'server_id', id, 'collected_at', now(), 'started_at', now(), 'next_due_at', now(), 'old_status', 'unknown',
-            'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0,
+            'server_id', id, 'collected_at', now(), 'started_at', now(), 'next_due_at', now(), 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0, 'duration_ms', 1, 'set', 0,
             'vals', '{1.5}'))))
 $$;
 SELECT vitals.find_server('renamed') AS renamed, vitals.find_server('plain') AS plain, vitals.find_server('no password') AS other \gset

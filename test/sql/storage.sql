@@ -11,12 +11,12 @@ SELECT vitals.add_server('sql02', host => 'b') IS NOT NULL AS added;
 
 -- Series and values as [metric, value, instance], which becomes a set and an array as core/poll_record.cpp writes them.
 CREATE FUNCTION pg_temp.poll(
-    server text, at timestamptz, vals text DEFAULT '[]', status text DEFAULT 'online', old_status text DEFAULT 'online', more text DEFAULT '{}')
+    server text, at timestamptz, vals text DEFAULT '[]', status text DEFAULT 'online', more text DEFAULT '{}')
 RETURNS jsonb LANGUAGE sql AS
 $$
     SELECT jsonb_build_object(
         'server_id', s.id, 'collected_at', at, 'started_at', at - interval '0.2 s', 'next_due_at', at + interval '1 min',
-        'old_status', old_status, 'status', poll.status, 'collected', poll.status <> 'offline', 'consecutive_failures', 0, 'lag_ms', 1.5,
+        'status', poll.status, 'collected', poll.status <> 'offline', 'consecutive_failures', 0, 'lag_ms', 1.5,
         'duration_ms', 200.6, 'values', vals::jsonb) || more::jsonb
     FROM tenant_store.servers AS s WHERE s.name = server
 $$;
@@ -50,7 +50,7 @@ ORDER BY n.collected_at, s.name;
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-10 12:00:00.1234+00',
     '[["cpu_percent", 12.3456], ["memory_percent", 50], ["connection_count", 17], ["disk_io_reads", null], ["wait_time_ms", 250.5],
       ["disk_percent", 71.239, "/"], ["disk_percent", 3.001, "/home"]]',
-    old_status => 'unknown', more => '{"interval_ms": 60001.4, "facts": {"version": "16.0.1", "edition": "Developer"}}'));
+    more => '{"interval_ms": 60001.4, "facts": {"version": "16.0.1", "edition": "Developer"}}'));
 SELECT * FROM pg_temp.snapshots;
 SELECT l.server, l.metric, l.instance, l.value, l.unit, l.collected_at FROM vitals.latest_metrics AS l;
 -- The physical form: an array in the order of the set.
@@ -62,7 +62,7 @@ SELECT * FROM pg_temp.store(
     pg_temp.poll('sql01', '2026-01-10 12:01:00+00',
         '[["disk_percent", 4, "/home"], ["connection_count", 18], ["memory_percent", null], ["cpu_percent", 1], ["disk_io_reads", 7],
           ["disk_percent", 72, "/"], ["wait_time_ms", 0]]'),
-    pg_temp.poll('sql02', '2026-01-10 12:01:00+00', '[["cpu_percent", 2]]', old_status => 'unknown'),
+    pg_temp.poll('sql02', '2026-01-10 12:01:00+00', '[["cpu_percent", 2]]'),
     pg_temp.poll('sql02', '2026-01-10 12:02:00+00', '[["cpu_percent", 3]]'));
 SELECT count(*) AS sets FROM tenant_store.series_sets;
 SELECT * FROM pg_temp.snapshots WHERE collected_at >= '2026-01-10 12:01:00+00';
@@ -71,7 +71,7 @@ SELECT * FROM pg_temp.snapshots WHERE collected_at >= '2026-01-10 12:01:00+00';
 SELECT * FROM pg_temp.store(
     pg_temp.poll('sql02', '2026-01-10 12:03:00+00', status => 'offline',
         more => '{"error": {"class": "login", "number": 18456, "message": "Login failed for user ''vitals''."}, "consecutive_failures": 2}'),
-    pg_temp.poll('sql02', '2026-01-10 12:04:00+00', status => 'offline', old_status => 'offline',
+    pg_temp.poll('sql02', '2026-01-10 12:04:00+00', status => 'offline',
         more => '{"error": {"class": "connect", "number": 0, "message": "Connection refused"}, "consecutive_failures": 3}'));
 SELECT * FROM pg_temp.snapshots WHERE status = 'offline';
 SELECT s.name, e.happened_at, e.old_status, e.new_status, e.error_class, e.error_number, e.message
@@ -80,10 +80,13 @@ SELECT c.server, c.status, c.last_collected_at, c.consecutive_failures, c.error_
 FROM vitals.collection_status AS c;
 SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
 -- Back again: the error goes, its time stays, and the status has a new beginning.
-SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]', old_status => 'offline'));
+SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]'));
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 5]]'));
 SELECT t.status, t.status_since, t.last_started_at, t.last_collected_at, t.next_due_at, t.lag_ms, t.duration_ms, t.last_error, t.last_error_at
 FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s ON s.id = server_id WHERE s.name = 'sql02';
+-- What the collector believed to be the status before does not count: it comes back once, in however many batches.
+SELECT e.happened_at, e.old_status, e.new_status
+FROM tenant_store.server_events AS e JOIN tenant_store.servers AS s ON s.id = server_id WHERE s.name = 'sql02' ORDER BY e.event_key;
 
 -- ---- an older poll is history, not the newest value; the same time twice is two rows
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 11:00:00+00', '[["cpu_percent", 99]]'));
@@ -116,7 +119,7 @@ BEGIN
     DELETE FROM tenant_store.server_snapshots WHERE collected_at >= '2026-01-11';
     SELECT * INTO stored, rejected, reason FROM pg_temp.store(
         pg_temp.poll('sql01', '2026-01-11 00:00:00+00', '[["cpu_percent", 1]]'),
-        pg_temp.poll('sql02', '2026-01-11 00:00:00+00', vals, status, 'online', more),
+        pg_temp.poll('sql02', '2026-01-11 00:00:00+00', vals, status, more),
         pg_temp.poll('sql01', '2026-01-11 00:01:00+00', '[["cpu_percent", 2]]'));
     SELECT count(*) INTO neighbours FROM pg_temp.snapshots AS n WHERE n.name = 'sql01' AND n.collected_at >= '2026-01-11';
     RETURN NEXT;

@@ -43,7 +43,7 @@ $$
         'sets', '[[["cpu_percent", ""], ["batch_requests_sec", ""], ["disk_percent", "D:\\"], ["disk_percent", "C:\\"]]]'::jsonb,
         'polls', jsonb_build_array(jsonb_build_object(
             'server_id', s.id, 'collected_at', due - interval '1 min', 'started_at', due - interval '1 min', 'next_due_at', due,
-            'old_status', 'unknown', 'status', 'degraded', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1500, 'duration_ms', 250,
+            'status', 'degraded', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1500, 'duration_ms', 250,
             'error', '{"class": "permission", "number": 297, "message": "no"}'::jsonb, 'set', 0, 'vals', '{1.5,NULL,12,11}'))))
     FROM tenant_views.servers AS s WHERE s.name = 'other'
 $$;

@@ -126,7 +126,7 @@ sql(qq{INSERT INTO tenant_acme.metric_types (name, unit, description, kind) SELE
 is(sql(qq{SELECT stored, rejected, reason FROM vitals.store_polls('tenant_acme', jsonb_build_object(
         'sets', jsonb_build_array((SELECT jsonb_agg(jsonb_build_array(name, '')) FROM tenant_acme.metric_types WHERE name LIKE 'long!_x%' ESCAPE '!')),
         'polls', jsonb_build_array(jsonb_build_object('server_id', vitals.find_server('one'), 'collected_at', now(), 'started_at', now(),
-            'next_due_at', now(), 'old_status', 'online', 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0,
+            'next_due_at', now(), 'status', 'online', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 0,
             'duration_ms', 1, 'set', 0, 'vals', (SELECT array_agg(1) FROM generate_series(1, 120))::text))), true)}), '1|0|', 'a long one is stored');
 $heard = '';
 within($sample_limit, 'one that is too long is announced as well', sub {

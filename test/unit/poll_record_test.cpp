@@ -23,7 +23,7 @@ TEST(PollRecord, IsWhatStorageReads) {
     EXPECT_EQ(encode_records({&record}, {}).json,
               R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,)"
               R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,)"
-              R"("next_due_at":"","old_status":"unknown","server_id":"e1","set":0,"status":"degraded",)"
+              R"("next_due_at":"","server_id":"e1","set":0,"status":"degraded",)"
               R"("vals":"{NULL,10.5}"}],"sets":[{"hash":")" +
                   to_text(hash_of_names({&record.values[0], &record.values[1]})) +
                   R"(","names":[["cpu_percent",""],["disk_percent","/"]]}]})");
@@ -49,7 +49,7 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
               R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
               R"("number":229,"rows":0,"state":"denied"},)"
               R"("waits":{"at":"now","ms":2.0,"ok_at":"now","rows":97,"state":"ok"}},"lag_ms":1.5,"login_ms":0.0,)"
-              R"("next_due_at":"","old_status":"unknown","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
+              R"("next_due_at":"","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
               R"("started_at":"then","status":"unknown"}],"sets":[]})");
 }
 
