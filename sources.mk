@@ -56,6 +56,7 @@ SQL_PARTS += sql/32_change_servers.sql
 SQL_PARTS += sql/34_metric_groups.sql
 SQL_PARTS += sql/36_change_metric_groups.sql
 SQL_PARTS += sql/38_series_sets.sql
+SQL_PARTS += sql/39_add_sets.sql
 SQL_PARTS += sql/40_storage.sql
 SQL_PARTS += sql/45_metrics.sql
 SQL_PARTS += sql/50_views.sql

@@ -106,19 +106,32 @@ BEGIN
             set_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
             hash uuid NOT NULL UNIQUE)$sql$,
-        -- The same for joins, with what a filter needs beside it. No foreign key: its check of each row would be a fifth of
-        -- what a new set costs; the trigger forget takes those away whose set is deleted.
-        $sql$CREATE TABLE %1$I.set_members (
+        -- A set is described by its parts, most of which other sets have as well: those of the same server in other cycles,
+        -- and those of servers of the same version. No foreign keys here: the check of each row would be a fifth of what a
+        -- new part costs; the trigger forget takes those rows away whose set is deleted.
+        $sql$CREATE TABLE %1$I.series_parts (
+            part_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+            series_keys integer[] NOT NULL,
+            hash uuid NOT NULL UNIQUE)$sql$,
+        $sql$CREATE TABLE %1$I.set_parts (
             set_key integer NOT NULL,
+            start integer NOT NULL,
+            part_key integer NOT NULL,
+            PRIMARY KEY (set_key, start))$sql$,
+        $sql$COMMENT ON COLUMN %1$I.set_parts.start IS 'How many values of the set come before those of the part.'$sql$,
+        $sql$CREATE INDEX ix_set_parts_part ON %1$I.set_parts (part_key)$sql$,
+        -- series_parts for joins, with what a filter needs beside it.
+        $sql$CREATE TABLE %1$I.part_members (
+            part_key integer NOT NULL,
             position integer NOT NULL,
             series_key integer NOT NULL,
             metric_type_id uuid NOT NULL,
             instance text NOT NULL,
             json_before text NOT NULL DEFAULT '',
             json_after text NOT NULL DEFAULT '',
-            PRIMARY KEY (set_key, position))$sql$,
-        $sql$COMMENT ON COLUMN %1$I.set_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
-        $sql$CREATE INDEX ix_set_members_metric_type ON %1$I.set_members (metric_type_id)$sql$,
+            PRIMARY KEY (part_key, position))$sql$,
+        $sql$COMMENT ON COLUMN %1$I.part_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
+        $sql$CREATE INDEX ix_part_members_metric_type ON %1$I.part_members (metric_type_id)$sql$,
         -- What names of a batch were found to be: four fifths of the work of storing, and nearly always the same as before.
         -- No foreign key: its checks would wait for whoever deletes sets, and the trigger forget empties it then.
         $sql$CREATE TABLE %1$I.known_sets (
@@ -131,6 +144,17 @@ BEGIN
             connections integer)$sql$,
         $sql$COMMENT ON TABLE %1$I.known_sets IS
             'Which set the names of a batch are, by their hash, and which of its values are where in it. Emptied when metric types change; learned anew.'$sql$,
+        $sql$CREATE TABLE %1$I.known_parts (
+            names_hash uuid PRIMARY KEY,
+            part_key integer,
+            names integer NOT NULL,
+            positions integer[],
+            scales smallint[],
+            cpu integer,
+            memory integer,
+            connections integer)$sql$,
+        $sql$COMMENT ON TABLE %1$I.known_parts IS
+            'The same of parts of sets: what a set is made of that is not known itself.'$sql$,
         -- In this order no byte is lost to alignment.
         $sql$CREATE TABLE %1$I.server_snapshots (
             id uuid NOT NULL DEFAULT gen_random_uuid(),
@@ -187,6 +211,10 @@ DECLARE
     statement text;
 BEGIN
     FOREACH statement IN ARRAY ARRAY[
+        $sql$CREATE OR REPLACE VIEW %1$I.set_members AS
+         SELECT p.set_key, p.start + m.position AS position, m.series_key, m.metric_type_id, m.instance, m.json_before, m.json_after
+         FROM %1$I.set_parts AS p JOIN %1$I.part_members AS m USING (part_key)$sql$,
+        $sql$COMMENT ON VIEW %1$I.set_members IS 'Which series the values of a set are, by their position in server_snapshots.vals.'$sql$,
         -- To numeric by way of text gives the same number in a third of the time.
         $sql$CREATE OR REPLACE VIEW %1$I.metrics AS
          SELECT encode(overlay(uuid_send(n.id) placing int4send(m.series_key) from 13), 'hex')::uuid AS id, n.server_id, m.metric_type_id,
@@ -202,8 +230,9 @@ BEGIN
             'What of the server was measured, for example a disk; empty for the server as a whole.'$sql$,
         $sql$CREATE OR REPLACE VIEW %1$I.metric_snapshots AS
          SELECT n.id, n.server_id, n.collected_at,
-                (SELECT concat('{', string_agg(concat(m.json_before, coalesce(n.vals[m.position]::text, 'null'), m.json_after),
-                                               '' ORDER BY m.position), '}')::json
+                -- Each begins with a comma and a blank.
+                (SELECT concat('{', substr(string_agg(concat(m.json_before, coalesce(n.vals[m.position]::text, 'null'), m.json_after),
+                                                      '' ORDER BY m.position), 3), '}')::json
                  FROM %1$I.set_members AS m WHERE m.set_key = n.set_key) AS metrics
          FROM %1$I.server_snapshots AS n
          WHERE n.set_key IS NOT NULL
@@ -261,16 +290,22 @@ BEGIN
          SET search_path TO pg_catalog, pg_temp
          AS 'BEGIN
              IF current_setting(''transaction_isolation'') IN (''repeatable read'', ''serializable'') THEN
-                 TRUNCATE %1$I.known_sets;
+                 TRUNCATE %1$I.known_sets, %1$I.known_parts;
              ELSE
                  LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
                  DELETE FROM %1$I.known_sets;
+                 DELETE FROM %1$I.known_parts;
              END IF;
              IF tg_table_name = ''series_sets'' AND tg_op = ''TRUNCATE'' THEN
-                 TRUNCATE %1$I.set_members;
+                 TRUNCATE %1$I.set_parts;
              ELSIF tg_table_name = ''series_sets'' THEN
-                 DELETE FROM %1$I.set_members AS m
-                 WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.set_key = m.set_key);
+                 DELETE FROM %1$I.set_parts AS p
+                 WHERE NOT EXISTS (SELECT FROM %1$I.series_sets AS k WHERE k.set_key = p.set_key);
+             ELSIF tg_table_name = ''series_parts'' AND tg_op = ''TRUNCATE'' THEN
+                 TRUNCATE %1$I.part_members;
+             ELSIF tg_table_name = ''series_parts'' THEN
+                 DELETE FROM %1$I.part_members AS m
+                 WHERE NOT EXISTS (SELECT FROM %1$I.series_parts AS k WHERE k.part_key = m.part_key);
              END IF;
              RETURN NULL;
          END'$sql$,
@@ -279,6 +314,8 @@ BEGIN
         $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_sets
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_parts
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$]
     LOOP

@@ -8,52 +8,35 @@ AS 'MODULE_PATHNAME', 'vitals_pick_values';
 COMMENT ON FUNCTION vitals.pick_values(double precision[], integer[], smallint[]) IS
 'The values at the positions (from 1), each rounded to as many digits after the decimal point as its scale says, halves away from zero. Errors: 2202E no such position, or the arrays do not match; 22003 not a finite number.';
 
--- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
--- beyond it is left out.
-CREATE FUNCTION vitals.add_series(tenant_schema name, sets jsonb) RETURNS void
-LANGUAGE plpgsql
-SET search_path TO pg_catalog, pg_temp
-AS $$
-DECLARE
-    most_series constant bigint := 250000;
-BEGIN
-    EXECUTE format(
-        $sql$WITH new_series AS MATERIALIZED (
-             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
-             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(CASE jsonb_typeof(s) WHEN 'object' THEN s -> 'names' ELSE s END) AS v
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             WHERE jsonb_typeof(v) = 'array'
-                 -- The limit makes it a look-up, whatever the planner knows of the tables.
-                 AND (SELECT s.series_key FROM %1$I.series AS s
-                      WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) IS NULL
-         )
-         INSERT INTO %1$I.series (metric_type_id, instance)
-         SELECT metric_type_id, instance FROM new_series
-         LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
-                    THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
-         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING sets, most_series;
-END
-$$;
-COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of a batch that are new. Called by vitals.store_rows.';
-
--- In a set the instances of a metric are neighbours, so that the JSON of a collection is its values with fixed texts between
--- them: a tenth of the work of building objects.
+-- In a part the instances of a metric are neighbours, and no other part of a set has any, so that the JSON of a collection is
+-- its values with fixed texts between them: a tenth of the work of building objects.
 CREATE FUNCTION vitals.labelled_members_sql(members text) RETURNS text
 LANGUAGE sql IMMUTABLE
 SET search_path TO pg_catalog, pg_temp
-RETURN $sql$SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance,
-                    concat(CASE WHEN m.position > 1 THEN ', ' END,
-                           CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
+RETURN $sql$SELECT m.part_key, m.position, m.series_key, m.metric_type_id, m.instance,
+                    concat(', ', CASE WHEN m.nr = 1 THEN to_json(t.name) || ': ' END,
                            CASE WHEN m.nested AND m.nr = 1 THEN '{' END,
                            CASE WHEN m.nested THEN to_json(m.instance) || ': ' END) AS json_before,
                     CASE WHEN m.nested AND m.nr = m.instances THEN '}' ELSE '' END AS json_after
              FROM (SELECT m.*, bool_or(m.instance <> '') OVER metric AS nested, count(*) OVER metric AS instances,
-                          row_number() OVER (PARTITION BY m.set_key, m.metric_type_id ORDER BY m.position) AS nr
+                          row_number() OVER (PARTITION BY m.part_key, m.metric_type_id ORDER BY m.position) AS nr
                    FROM ($sql$ || members || $sql$) AS m
-                   WINDOW metric AS (PARTITION BY m.set_key, m.metric_type_id)) AS m
+                   WINDOW metric AS (PARTITION BY m.part_key, m.metric_type_id)) AS m
              JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id$sql$;
 COMMENT ON FUNCTION vitals.labelled_members_sql(text) IS
-'A query, for format() with the tenant''s schema, that adds to rows of set_members what metric_snapshots has before and behind their values. members: the query for set_key, position, series_key, metric_type_id and instance.';
+'A query, for format() with the tenant''s schema, that adds to rows of part_members what metric_snapshots has before and behind their values. members: the query for part_key, position, series_key, metric_type_id and instance.';
+
+CREATE FUNCTION vitals.new_members_sql(parts text) RETURNS text
+LANGUAGE sql IMMUTABLE
+SET search_path TO pg_catalog, pg_temp
+RETURN $sql$
+             INSERT INTO %1$I.part_members (part_key, position, series_key, metric_type_id, instance, json_before, json_after)
+             $sql$ || vitals.labelled_members_sql(
+                 $sql$SELECT k.part_key, m.position, s.series_key, s.metric_type_id, s.instance
+                      FROM $sql$ || parts || $sql$ AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
+                      CROSS JOIN LATERAL (SELECT s.* FROM %1$I.series AS s WHERE s.series_key = m.series_key LIMIT 1) AS s$sql$);
+COMMENT ON FUNCTION vitals.new_members_sql(text) IS
+'A statement, for format() with the tenant''s schema, that writes the rows of part_members of new parts. parts: a relation with part_key and series_keys.';
 
 CREATE FUNCTION vitals.label_sets(tenant_schema name) RETURNS void
 LANGUAGE plpgsql
@@ -61,11 +44,11 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     EXECUTE format(
-        'UPDATE %1$I.set_members AS m SET json_before = l.json_before, json_after = l.json_after FROM ('
+        'UPDATE %1$I.part_members AS m SET json_before = l.json_before, json_after = l.json_after FROM ('
             || vitals.labelled_members_sql(
-                'SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.set_members AS m')
+                'SELECT m.part_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.part_members AS m')
             || ') AS l
-         WHERE m.set_key = l.set_key AND m.position = l.position
+         WHERE m.part_key = l.part_key AND m.position = l.position
              AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema);
 END
 $$;
@@ -83,43 +66,63 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.want_names() IS
-'Ends storing a batch that has the hash of a set alone which known_sets does not have. vitals.store_polls answers it. Error: VT001, always.';
+'Ends storing a batch that has the hash of a set or part alone which known_sets or known_parts does not have. vitals.store_polls answers it. Error: VT001, always.';
 
-CREATE FUNCTION vitals.may_remember_sets(tenant_schema name, batch jsonb) RETURNS boolean
+CREATE FUNCTION vitals.in_parts(nr integer, members jsonb) RETURNS jsonb
+LANGUAGE sql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object(
+        'nr', nr, 'hash', CASE jsonb_typeof(members) WHEN 'object' THEN members -> 'hash' END,
+        'parts', (SELECT jsonb_agg(p || jsonb_build_object('ref', coalesce(p ->> 'hash', md5(p ->> 'names'))) ORDER BY n)
+                  FROM jsonb_array_elements(
+                      CASE WHEN jsonb_typeof(members) <> 'object' THEN jsonb_build_array(jsonb_build_object('names', members))
+                           WHEN members ? 'names' THEN jsonb_build_array(members)
+                           ELSE coalesce(members -> 'parts', vitals.want_names()) END) WITH ORDINALITY AS e (p, n)))
+$$;
+COMMENT ON FUNCTION vitals.in_parts(integer, jsonb) IS
+'A set of a batch, however it is written (core/poll_record.h), as an object with its number, its hash or null, and its parts, each with a ref that is its own. Error: VT001 for a hash alone. Called by vitals.add_sets.';
+
+CREATE FUNCTION vitals.may_remember_sets(tenant_schema name, new_sets jsonb, all_sets jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_known constant integer := 50000;
-    new_sets integer;
-    known integer;
+    most_sets constant integer := 50000;
+    most_parts constant integer := 100000;
+    new_hashes constant uuid[] := ARRAY(SELECT (s ->> 'hash')::uuid FROM jsonb_array_elements(new_sets) AS s WHERE s ->> 'hash' IS NOT NULL);
+    parts uuid[];
+    too_many_sets boolean;
+    too_many_parts boolean;
 BEGIN
-    EXECUTE format(
-        $sql$SELECT count(*) FROM jsonb_array_elements($1 -> 'sets') AS e
-             WHERE jsonb_typeof(e) = 'object'
-                 AND NOT EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid)$sql$, tenant_schema)
-        INTO new_sets USING batch;
-    IF new_sets = 0 THEN
+    IF new_hashes = '{}' THEN
         RETURN false;
     END IF;
     -- Not there while a transaction that changes metric types is open: what it changes is not to be remembered, and not
     -- to be waited for.
     EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
-    EXECUTE format('SELECT count(*) FROM %I.known_sets', tenant_schema) INTO known;
+    parts := ARRAY(SELECT (p ->> 'hash')::uuid FROM jsonb_array_elements(new_sets) AS s, jsonb_array_elements(s -> 'parts') AS p
+                   WHERE p ? 'hash');
+    EXECUTE format('SELECT (SELECT count(*) FROM %1$I.known_sets) + cardinality($1) > $2,
+                           (SELECT count(*) FROM %1$I.known_parts) + cardinality($3) > $4', tenant_schema)
+        INTO too_many_sets, too_many_parts USING new_hashes, most_sets, parts, most_parts;
     -- Those that this batch does without are learned again by those who need them.
-    IF known + new_sets > most_known THEN
+    IF too_many_sets THEN
         EXECUTE format(
             $sql$DELETE FROM %I.known_sets AS k
-                 WHERE k.names_hash NOT IN (SELECT (e ->> 'hash')::uuid FROM jsonb_array_elements($1 -> 'sets') AS e
-                                            WHERE jsonb_typeof(e) = 'object')$sql$, tenant_schema) USING batch;
+                 WHERE k.names_hash NOT IN (SELECT (s ->> 'hash')::uuid FROM jsonb_array_elements($1) AS s
+                                            WHERE jsonb_typeof(s) = 'object')$sql$, tenant_schema) USING all_sets;
+    END IF;
+    IF too_many_parts THEN
+        EXECUTE format('DELETE FROM %I.known_parts AS k WHERE k.names_hash <> ALL ($1)', tenant_schema) USING parts;
     END IF;
     RETURN true;
 EXCEPTION WHEN lock_not_available THEN
     RETURN false;
 END
 $$;
-COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb) IS
-'Whether what the new sets of a batch are is to be written to known_sets, for which it makes room and takes the lock. Called by vitals.store_snapshots.';
+COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb, jsonb) IS
+'Whether what the new sets of a batch are, and their parts, is to be written to known_sets and known_parts, for which it makes room and takes the lock. all_sets: those of the batch, which keep their place. Called by vitals.add_sets.';
 
 CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -129,21 +132,29 @@ DECLARE
     known text;
 BEGIN
     EXECUTE format(
-        $sql$SELECT string_agg(DISTINCT e ->> 'hash', ',') FROM jsonb_array_elements($1 -> 'sets') AS e
-             WHERE e ? 'names' AND EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = (e ->> 'hash')::uuid)$sql$,
+        $sql$WITH told AS MATERIALIZED (
+             SELECT e ->> 'hash' AS hash, e -> 'parts' AS parts FROM jsonb_array_elements($1 -> 'sets') AS e
+             WHERE e ? 'names' OR e ? 'parts'
+         )
+         SELECT string_agg(k.hash, ',')
+         FROM (SELECT t.hash FROM told AS t WHERE EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = t.hash::uuid)
+               UNION
+               SELECT p ->> 'hash' FROM told AS t, jsonb_array_elements(t.parts) AS p
+               WHERE p ? 'names' AND EXISTS (SELECT FROM %1$I.known_parts AS k WHERE k.names_hash = (p ->> 'hash')::uuid)) AS k$sql$,
         tenant_schema) INTO known USING batch;
     RETURN known;
 END
 $$;
 COMMENT ON FUNCTION vitals.known_hashes(name, jsonb) IS
-'The hashes of those sets that a batch has with their names and that need none from now on, with commas between them; NULL if there are none. Called by vitals.store_polls.';
+'The hashes of those sets and parts that a batch has with their names and that need none from now on, with commas between them; NULL if there are none. Called by vitals.store_polls.';
 
 CREATE FUNCTION vitals.has_room_for_sets(tenant_schema name) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
     SELECT NOT EXISTS (SELECT FROM pg_class AS c
-                       WHERE c.oid = to_regclass(format('%I.set_members', tenant_schema)) AND c.reltuples > 40000000)
+                       WHERE c.oid IN (to_regclass(format('%I.part_members', tenant_schema)), to_regclass(format('%I.set_parts', tenant_schema)))
+                           AND c.reltuples > 40000000)
 $$;
 COMMENT ON FUNCTION vitals.has_room_for_sets(name) IS
-'Whether set_members has fewer rows, by the last count of vacuum, than a tenant may have there: 40 million.';
+'Whether part_members and set_parts have fewer rows each, by the last count of vacuum, than a tenant may have there: 40 million.';

@@ -28,10 +28,14 @@ BEGIN
              FROM (SELECT DISTINCT old_set, set_key FROM pair) AS p
              JOIN %1$I.series_sets AS k USING (set_key)
              CROSS JOIN LATERAL (
-                 SELECT array_agg(o.series_key ORDER BY o.position) AS series, array_agg(o.position ORDER BY o.position) AS positions
-                 FROM %1$I.set_members AS o
-                 -- Not <> ALL (…): that looks through the whole array for each of them.
-                 WHERE o.set_key = p.old_set AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (key) WHERE n.key = o.series_key)) AS d
+                 -- What both have is in the same parts, most of it.
+                 SELECT array_agg(m.series_key ORDER BY o.start + m.position) AS series,
+                        array_agg(o.start + m.position ORDER BY o.start + m.position) AS positions
+                 FROM %1$I.set_parts AS o JOIN %1$I.part_members AS m USING (part_key)
+                 WHERE o.set_key = p.old_set
+                     AND NOT EXISTS (SELECT FROM %1$I.set_parts AS n WHERE n.set_key = p.set_key AND n.part_key = o.part_key)
+                     -- Not <> ALL (…): that looks through the whole array for each of them.
+                     AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (key) WHERE n.key = m.series_key)) AS d
              CROSS JOIN LATERAL (
                  SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
                         bool_or(t.name = 'memory_percent') AS memory
@@ -152,27 +156,17 @@ COMMENT ON FUNCTION vitals.is_table(name, name) IS
 'Whether a relation of a tenant is the table that it was made as, and not gone or a view of its owner''s.';
 
 -- health: also what says how the servers are, and not only the values.
-CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, health boolean) RETURNS uuid[]
+CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vitals.set_layout[], health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_sets constant integer := 40000;
     ids uuid[];
     first_time timestamptz;
     last_time timestamptz;
     to_merge uuid[];
     -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
     if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
-    -- Only where it is wanted: a statement that could write to known_sets waits for whoever changes metric types.
-    remember_sql constant text := $sql$, remembered AS (
-             INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
-             SELECT t.names_hash, t.set_key, t.positions, t.scales, t.cpu, t.memory, t.connections
-             FROM translated AS t
-             -- Longer ones would be too much in all.
-             WHERE t.is_new AND t.names_hash IS NOT NULL AND coalesce(cardinality(t.positions), 0) <= 5000
-             ON CONFLICT DO NOTHING
-         )$sql$;
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
@@ -256,72 +250,13 @@ BEGIN
     EXECUTE format(
         $sql$WITH poll AS MATERIALIZED (
              SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
-                    (p ->> 'set')::integer + 1 AS set_nr
+                    (p ->> 'set')::integer AS set_nr
              FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS elements (p, nr)
              JOIN %1$I.servers AS s ON s.id = (p ->> 'server_id')::uuid
-         ), named AS MATERIALIZED (
-             SELECT e.set_nr, k.names_hash AS known_as, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections,
-                    (e.members ->> 'hash')::uuid AS names_hash,
-                    CASE WHEN jsonb_typeof(e.members) <> 'object' THEN e.members
-                         WHEN k.names_hash IS NULL AND NOT e.members ? 'names' THEN vitals.want_names()
-                         ELSE e.members -> 'names' END AS names
-             FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, set_nr)
-             LEFT JOIN %1$I.known_sets AS k ON k.names_hash = (e.members ->> 'hash')::uuid
-         ), wanted AS (
-             -- A series that is named twice counts once, the last time.
-             SELECT DISTINCT ON (e.set_nr, s.series_key) e.set_nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
-             FROM named AS e, jsonb_array_elements(CASE WHEN e.known_as IS NULL THEN e.names END) WITH ORDINALITY AS v (v, position)
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             CROSS JOIN LATERAL (SELECT s.series_key, s.instance FROM %1$I.series AS s
-                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) AS s
-             WHERE jsonb_typeof(v) = 'array'
-             ORDER BY e.set_nr, s.series_key, v.position DESC
-         ), in_order AS MATERIALIZED (
-             -- Once, for all of the arrays.
-             SELECT * FROM wanted ORDER BY set_nr, name COLLATE "C", instance COLLATE "C"
-         ), variant AS MATERIALIZED (
-             -- Once there are too many combinations of instances, new ones lose their instances. They are counted, since
-             -- batches that failed have used up keys.
-             SELECT set_nr, false AS plain, array_agg(series_key) AS series_keys, array_agg(position) AS positions,
-                    array_agg(scale) AS scales, array_agg(CASE WHEN instance = '' THEN name ELSE '' END) AS names
-             FROM in_order GROUP BY set_nr
-             UNION ALL
-             SELECT set_nr, true, array_agg(series_key), array_agg(position), array_agg(scale), array_agg(name)
-             FROM in_order WHERE instance = '' AND (NOT $3 OR (SELECT count(*) FROM %1$I.series_sets) >= $2) GROUP BY set_nr
-         ), hashed AS MATERIALIZED (
-             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
-             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
-         ), chosen AS MATERIALIZED (
-             SELECT DISTINCT ON (set_nr) *,
-                    array_position(names, 'cpu_percent') AS cpu, array_position(names, 'memory_percent') AS memory,
-                    array_position(names, 'connection_count') AS connections
-             FROM hashed
-             WHERE set_key IS NOT NULL
-                 OR (plain OR $3) AND (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
-             ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
-         ), new_set AS (
-             INSERT INTO %1$I.series_sets (series_keys, hash)
-             SELECT DISTINCT ON (hash) series_keys, hash FROM chosen WHERE set_key IS NULL
-             RETURNING set_key, series_keys, hash
-         ), new_member AS (
-             INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance, json_before, json_after)
-             $sql$ || vitals.labelled_members_sql(
-                 $sql$SELECT k.set_key, m.position, s.series_key, s.metric_type_id, s.instance
-                      FROM new_set AS k CROSS JOIN unnest(k.series_keys) WITH ORDINALITY AS m (series_key, position)
-                      CROSS JOIN LATERAL (SELECT s.* FROM %1$I.series AS s WHERE s.series_key = m.series_key LIMIT 1) AS s$sql$) || $sql$
-         ), translated AS MATERIALIZED (
-             SELECT n.set_nr, n.names_hash, n.set_key, n.positions, n.scales, n.cpu, n.memory, n.connections, false AS is_new
-             FROM named AS n WHERE n.known_as IS NOT NULL
-             UNION ALL
-             SELECT n.set_nr, n.names_hash, coalesce(c.set_key, k.set_key), c.positions, c.scales, c.cpu, c.memory, c.connections,
-                    -- What was cut for want of room is looked at again when there may be some.
-                    $3 OR NOT coalesce(c.plain, true)
-             FROM named AS n LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS k ON k.hash = c.hash
-             WHERE n.known_as IS NULL
-         )$sql$ || CASE WHEN vitals.may_remember_sets(tenant_schema, batch) THEN remember_sql ELSE '' END || $sql$, vector AS MATERIALIZED (
+         ), vector AS MATERIALIZED (
              SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
                     vitals.pick_values((p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
-             FROM poll LEFT JOIN translated AS t USING (set_nr)
+             FROM poll LEFT JOIN unnest($2) AS t USING (set_nr)
          ), stored AS (
              INSERT INTO %1$I.server_snapshots
                  (server_id, collected_at, set_key, interval_ms, duration_ms, connection_count, status, cpu_percent,
@@ -366,7 +301,7 @@ BEGIN
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema, if_locked)
         INTO ids, first_time, last_time, to_merge
-        USING batch, most_sets, vitals.has_room_for_sets(tenant_schema);
+        USING batch, sets;
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
             $sql$WITH free AS MATERIALIZED (
@@ -384,19 +319,19 @@ BEGIN
     RETURN ids;
 END
 $$;
-COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, boolean) IS
-'Writes the rows of a batch whose series and partitions are there; returns their ids. health: also states, events and what servers and collection_config show of them. Called by vitals.store_rows.';
+COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, vitals.set_layout[], boolean) IS
+'Writes the rows of a batch whose partitions are there; returns their ids. sets: what vitals.add_sets found its sets to be. health: also states, events and what servers and collection_config show of them. Called by vitals.store_rows.';
 
 CREATE FUNCTION vitals.store_rows(tenant_schema name, batch jsonb, health boolean DEFAULT true) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+    sets constant vitals.set_layout[] := vitals.add_sets(tenant_schema, batch);
     at timestamptz;
 BEGIN
-    PERFORM vitals.add_series(tenant_schema, batch -> 'sets');
     BEGIN
-        RETURN vitals.store_snapshots(tenant_schema, batch, health);
+        RETURN vitals.store_snapshots(tenant_schema, batch, sets, health);
     EXCEPTION WHEN check_violation THEN
         -- Looking for the partitions beforehand would cost every batch what one in a month needs.
         FOR at IN
@@ -405,7 +340,7 @@ BEGIN
             PERFORM vitals.ensure_partition(tenant_schema, at);
         END LOOP;
     END;
-    RETURN vitals.store_snapshots(tenant_schema, batch, health);
+    RETURN vitals.store_snapshots(tenant_schema, batch, sets, health);
 END
 $$;
 COMMENT ON FUNCTION vitals.store_rows(name, jsonb, boolean) IS
@@ -493,11 +428,7 @@ BEGIN
         -- One of them is poison; find it, so that it costs the others nothing.
         FOR poll IN SELECT jsonb_array_elements(batch -> 'polls') LOOP
             BEGIN
-                ids := ids || vitals.store_rows(
-                    tenant_schema,
-                    jsonb_build_object(
-                        'sets', jsonb_build_array(coalesce(batch -> 'sets' -> (poll ->> 'set')::integer, '[]')),
-                        'polls', jsonb_build_array(jsonb_set(poll, '{set}', '0', false))));
+                ids := ids || vitals.store_rows(tenant_schema, batch || jsonb_build_object('polls', jsonb_build_array(poll)));
             EXCEPTION WHEN data_exception OR integrity_constraint_violation OR raise_exception THEN
                 rejected := rejected + 1;
                 reason := SQLERRM;

@@ -5,7 +5,7 @@
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <tuple>
+#include <set>
 #include <utility>
 
 namespace vitals::core {
@@ -13,18 +13,6 @@ namespace vitals::core {
 namespace {
 
 using Json = nlohmann::json;
-
-// In an order of its own, so that the same series are the same set however a prober ordered them.
-std::vector<const Value*> in_order(const std::vector<Value>& values) {
-    std::vector<const Value*> ordered;
-    ordered.reserve(values.size());
-    for (const auto& value : values)
-        ordered.push_back(&value);
-    std::stable_sort(ordered.begin(), ordered.end(), [](const Value* a, const Value* b) {
-        return std::tie(a->metric, a->instance) < std::tie(b->metric, b->instance);
-    });
-    return ordered;
-}
 
 void append(std::string& text, const std::optional<double>& value) {
     if (!value || !std::isfinite(*value)) {
@@ -36,11 +24,13 @@ void append(std::string& text, const std::optional<double>& value) {
     text.append(digits.data(), end);
 }
 
-std::string array_literal(const std::vector<const Value*>& values) {
+std::string array_literal(const std::vector<Names>& parts) {
     std::string text = "{";
-    for (const auto* value : values) {
-        if (text.size() > 1) text += ',';
-        append(text, value->value);
+    for (const auto& part : parts) {
+        for (const auto* value : part) {
+            if (text.size() > 1) text += ',';
+            append(text, value->value);
+        }
     }
     return text + '}';
 }
@@ -48,29 +38,41 @@ std::string array_literal(const std::vector<const Value*>& values) {
 class Sets {
   public:
     explicit Sets(const KnownSets& known) : known_(known) {}
-    std::size_t number_of(const std::vector<const Value*>& values) {
-        const SetHash hash = hash_of_names(values);
+    std::size_t number_of(const std::vector<Names>& parts) {
+        std::vector<SetHash> hashes;
+        hashes.reserve(parts.size());
+        for (const auto& part : parts)
+            hashes.push_back(hash_of_names(part));
+        const SetHash hash = hash_of_parts(hashes);
         const auto [found, is_new] = numbers_.try_emplace(hash, numbers_.size());
-        if (is_new) {
-            hashes_.push_back(hash);
-            json_.push_back(Json{{"hash", to_text(hash)}});
-            if (!known_.contains(hash)) json_.back()["names"] = names_of(values);
-        }
+        if (!is_new) return found->second;
+        hashes_.push_back(hash);
+        json_.push_back(Json{{"hash", to_text(hash)}});
+        if (known_.contains(hash)) return found->second;
+        Json& json = json_.back()["parts"] = Json::array();
+        for (std::size_t i = 0; i < parts.size(); ++i)
+            json.push_back(part_of(hashes[i], parts[i]));
         return found->second;
     }
     Json take_json() { return std::move(json_); }
     std::vector<SetHash> take_hashes() { return std::move(hashes_); }
 
   private:
-    static Json names_of(const std::vector<const Value*>& values) {
-        Json names = Json::array();
+    // The names of a part are told once.
+    Json part_of(const SetHash& hash, const Names& values) {
+        Json part{{"hash", to_text(hash)}};
+        if (!told_.insert(hash).second) return part;
+        hashes_.push_back(hash);
+        if (known_.contains(hash)) return part;
+        Json& names = part["names"] = Json::array();
         for (const auto* value : values)
             names.push_back(Json::array({value->metric, value->instance}));
-        return names;
+        return part;
     }
 
     const KnownSets& known_;
     std::map<SetHash, std::size_t> numbers_;
+    std::set<SetHash> told_;
     std::vector<SetHash> hashes_;
     Json json_ = Json::array();
 };
@@ -100,12 +102,9 @@ void put_cost(Json& json, const PollRecord::Cost& cost) {
 }
 
 Json to_json(const PollRecord& record, Sets& sets) {
-    Json json{{"server_id", record.server_id},
-              {"collected_at", record.collected_at},
-              {"next_due_at", record.next_due_at},
-              {"status", to_text(record.status)},
-              {"collected", record.collected},
-              {"consecutive_failures", record.consecutive_failures}};
+    Json json{{"server_id", record.server_id},     {"collected_at", record.collected_at},
+              {"next_due_at", record.next_due_at}, {"status", to_text(record.status)},
+              {"collected", record.collected},     {"consecutive_failures", record.consecutive_failures}};
     if (!record.started_at.empty()) json["started_at"] = record.started_at;
     put(json, "lag_ms", record.lag_ms);
     put(json, "duration_ms", record.duration_ms);
@@ -120,9 +119,9 @@ Json to_json(const PollRecord& record, Sets& sets) {
         json["groups"][group.status.name] = to_json(group);
     if (!record.facts.empty()) json["facts"] = record.facts;
     if (!record.values.empty()) {
-        const auto values = in_order(record.values);
-        json["set"] = sets.number_of(values);
-        json["vals"] = array_literal(values);
+        const auto parts = parts_of(record.values);
+        json["set"] = sets.number_of(parts);
+        json["vals"] = array_literal(parts);
     }
     return json;
 }

@@ -265,11 +265,10 @@ INSERT INTO tenant_store.known_sets (names_hash) SELECT md5('made up ' || n)::uu
 SELECT * FROM pg_temp.two_sets(0, NULL, '[["cpu_percent", ""]]');
 SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 03:00:00+00';
 SELECT count(*) AS known FROM tenant_store.known_sets;
--- Somebody empties it between the first look and the use.
+-- What was looked up is used, whatever somebody makes of it meanwhile.
 CREATE FUNCTION pg_temp.empty() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM tenant_store.known_sets; RETURN NULL; END';
 CREATE TRIGGER empty AFTER INSERT ON tenant_store.series FOR EACH STATEMENT EXECUTE FUNCTION pg_temp.empty();
 SELECT * FROM pg_temp.two_sets(1, NULL, '[["disk_percent", "a new one"]]');
-SELECT * FROM pg_temp.two_sets(1, pg_temp.names(), '[["disk_percent", "a new one"]]');
 DROP TRIGGER empty ON tenant_store.series;
 SELECT collected_at, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-15 03:01:00+00';
 -- A transaction with an older snapshot forgets what it does not see, too.
@@ -287,6 +286,54 @@ FROM vitals.store_polls('tenant_store', jsonb_build_object(
     'polls', jsonb_build_array(pg_temp.poll('sql01', '2026-01-15 03:03:00+00')
         || jsonb_build_object('set', 0, 'vals', (SELECT array_agg(n) FROM generate_series(1, 5001) AS n)::text)))) AS s;
 DELETE FROM tenant_store.server_snapshots WHERE collected_at = '2026-01-15 03:03:00+00';
+
+-- ---- a set that is new is told by its parts, and of these only the new ones by their names
+CREATE FUNCTION pg_temp.part(hash text, names text DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS
+$$ SELECT jsonb_strip_nulls(jsonb_build_object('hash', md5(hash), 'names', names::jsonb)) $$;
+CREATE FUNCTION pg_temp.in_parts(hash text, VARIADIC parts jsonb[]) RETURNS jsonb LANGUAGE sql AS
+$$ SELECT jsonb_build_object('hash', md5(hash), 'parts', to_jsonb(parts)) $$;
+-- The values of server number n are those of set number n.
+CREATE FUNCTION pg_temp.store_parts(at timestamptz, sets jsonb, VARIADIC vals text[]) RETURNS TABLE (stored integer, rejected integer, known integer)
+LANGUAGE sql AS
+$$
+    SELECT p.stored, p.rejected, cardinality(string_to_array(p.known, ','))
+    FROM vitals.store_polls('tenant_store', jsonb_build_object('sets', sets, 'polls', (
+        SELECT jsonb_agg(pg_temp.poll('sql0' || n, at) || jsonb_build_object('set', n - 1, 'vals', v)) FROM unnest(vals) WITH ORDINALITY AS u (v, n)))) AS p
+$$;
+SELECT (SELECT count(*) FROM tenant_store.series_parts) AS parts, (SELECT count(*) FROM tenant_store.part_members) AS members \gset before_
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:00:00+00', jsonb_build_array(
+    pg_temp.in_parts('one', pg_temp.part('plain', '[["cpu_percent", ""], ["nobody_knows", ""], ["load1", ""]]'),
+        pg_temp.part('disks of one', '[["disk_percent", "/b"], ["disk_percent", "/a"]]')),
+    pg_temp.in_parts('two', pg_temp.part('plain'), pg_temp.part('nothing', '[["no", "x"]]'), pg_temp.part('disks of two', '[["disk_percent", "/c"]]'))),
+    '{1,2,3,4,5}', '{6,7,8,9,10}');
+SELECT name, cpu, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:00:00+00';
+SELECT m.metrics FROM tenant_store.metric_snapshots AS m WHERE m.collected_at = '2026-01-20 00:00:00+00' ORDER BY m.metrics::text;
+SELECT (SELECT count(*) FROM tenant_store.series_parts) - :before_parts AS new_parts, (SELECT count(*) FROM tenant_store.part_members) - :before_members AS new_members;
+SELECT p.start, array_agg(m.series_key ORDER BY m.position) = r.series_keys AS the_same, p.start + cardinality(r.series_keys) AS next
+FROM tenant_store.set_parts AS p JOIN tenant_store.series_parts AS r USING (part_key) JOIN tenant_store.part_members AS m USING (part_key)
+WHERE p.set_key = (SELECT n.set_key FROM tenant_store.server_snapshots AS n JOIN tenant_store.servers AS s ON s.id = n.server_id
+                   WHERE s.name = 'sql01' AND n.collected_at = '2026-01-20 00:00:00+00')
+GROUP BY p.start, r.series_keys ORDER BY p.start;
+-- Known parts need no names, in any combination; unknown ones are asked for, and nothing stored.
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:01:00+00', jsonb_build_array(pg_temp.in_parts('three', pg_temp.part('disks of two'), pg_temp.part('nothing'), pg_temp.part('plain'))), '{1,2,3,4,5}');
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:02:00+00', jsonb_build_array(pg_temp.in_parts('four', pg_temp.part('plain'), pg_temp.part('disks of four'))), '{1,2,3,4}');
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:02:00+00', jsonb_build_array(jsonb_build_object('hash', md5('three')), jsonb_build_object('hash', md5('one'))), '{5,4,3,2,1}', '{1,2,3,4,5}');
+SELECT collected_at, name, cpu, series FROM pg_temp.snapshots WHERE collected_at > '2026-01-20 00:00:00+00';
+-- Of a server whose sets differ in a part, the values of the other stay the newest.
+SELECT l.metric, l.instance, l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02' AND l.metric IN ('disk_percent', 'load1') AND l.collected_at >= '2026-01-20';
+-- One is poison: the names that stand with it are not lost to the other.
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:03:00+00', jsonb_build_array(
+    pg_temp.in_parts('five', pg_temp.part('shared', '[["load5", ""]]'), pg_temp.part('poison', format('[["disk_percent", "%s"]]', repeat('x', 600)))),
+    pg_temp.in_parts('six', pg_temp.part('shared'))), '{1,2}', '{3}');
+SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:03:00+00';
+-- Parts that somebody deletes are made anew.
+DELETE FROM tenant_store.series_parts;
+SELECT (SELECT count(*) FROM tenant_store.known_sets) AS sets, (SELECT count(*) FROM tenant_store.known_parts) AS parts, (SELECT count(*) FROM tenant_store.part_members) AS members;
+DELETE FROM tenant_store.series_sets;
+SELECT count(*) AS parts_of_sets FROM tenant_store.set_parts;
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:04:00+00', jsonb_build_array(pg_temp.in_parts('six', pg_temp.part('shared'))), '{3}');
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:04:00+00', jsonb_build_array(pg_temp.in_parts('six', pg_temp.part('shared', '[["load5", ""]]'))), '{3}');
+SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:04:00+00';
 
 -- ---- what belonged to a server that is gone
 DELETE FROM tenant_store.servers WHERE name = 'sql02';

@@ -2,6 +2,7 @@
 #include "core/poll_record.h"
 
 #include <gtest/gtest.h>
+#include <array>
 
 #include <limits>
 #include <string>
@@ -19,14 +20,17 @@ TEST(PollRecord, IsWhatStorageReads) {
     record.failure = Failure{ErrorClass::permission, 300, "denied \"x\""};
     record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
     record.interval_ms = 60000;
+    const SetHash plain = hash_of_names({&record.values[0]});
+    const SetHash disks = hash_of_names({&record.values[1]});
     // A cycle that passed without a poll has neither a start nor a duration.
     EXPECT_EQ(encode_records({&record}, {}).json,
               R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,)"
               R"("error":{"class":"permission","message":"denied \"x\"","number":300},"interval_ms":60000.0,)"
               R"("next_due_at":"","server_id":"e1","set":0,"status":"degraded",)"
               R"("vals":"{NULL,10.5}"}],"sets":[{"hash":")" +
-                  to_text(hash_of_names({&record.values[0], &record.values[1]})) +
-                  R"(","names":[["cpu_percent",""],["disk_percent","/"]]}]})");
+                  to_text(hash_of_parts({plain, disks})) + R"(","parts":[{"hash":")" + to_text(plain) +
+                  R"(","names":[["cpu_percent",""]]},{"hash":")" + to_text(disks) +
+                  R"(","names":[["disk_percent","/"]]}]}]})");
 }
 
 TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
@@ -62,31 +66,56 @@ TEST(PollRecord, NamesTheSameSeriesOnce) {
     const EncodedBatch batch = encode_records({&one, &none, &other}, {});
     EXPECT_NE(batch.json.find(R"("vals":"{1.5,0.1}")"), std::string::npos);
     EXPECT_NE(batch.json.find(R"("vals":"{NULL,1e+300}")"), std::string::npos);
-    EXPECT_NE(batch.json.find(R"("names":[["cpu_percent",""],["disk_percent","/"]])"), std::string::npos);
+    EXPECT_NE(batch.json.find(R"("names":[["cpu_percent",""]])"), std::string::npos);
+    EXPECT_NE(batch.json.find(R"("names":[["disk_percent","/"]])"), std::string::npos);
     EXPECT_EQ(batch.json.find(R"("set":1)"), std::string::npos);
-    EXPECT_EQ(batch.sets.size(), 1U);
+    EXPECT_EQ(batch.sets.size(), 3U) << "the set and its two parts";
 }
 
-TEST(PollRecord, NamesNoSetThatStorageKnows) {
+TEST(PollRecord, NamesNoSetOrPartThatStorageKnows) {
     PollRecord one;
     one.values = {{"cpu_percent", "", 1.5}};
     PollRecord other;
     other.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 2}};
+    const SetHash plain = hash_of_names({&one.values[0]});
+    const SetHash disks = hash_of_names({&other.values[1]});
     KnownSets known;
-    const auto names = [&] {
+    const auto told = [&] {
         const std::string json = encode_records({&one, &other}, known).json;
-        return std::pair(json.find(R"([["cpu_percent",""]])") != std::string::npos,
-                         json.find(R"(["disk_percent","/"])") != std::string::npos);
+        const auto count = [&](const std::string& text) {
+            int found = 0;
+            for (auto at = json.find(text); at != std::string::npos; at = json.find(text, at + 1))
+                ++found;
+            return found;
+        };
+        return std::array{count(R"(["cpu_percent",""])"), count(R"(["disk_percent","/"])"), count(R"("parts":)")};
     };
-    EXPECT_EQ(names(), std::pair(true, true));
-    const auto hashes = encode_records({&one, &other}, known).sets;
-    ASSERT_EQ(hashes.size(), 2U);
-    known.add(to_text(hashes[0]));
-    EXPECT_EQ(names(), std::pair(false, true));
-    known.add("," + to_text(hashes[1]) + ",nonsense,");
-    EXPECT_EQ(names(), std::pair(false, false));
-    known.forget({hashes[0]});
-    EXPECT_EQ(names(), std::pair(true, false));
+    EXPECT_EQ(told(), (std::array{1, 1, 2})) << "what both have is named once";
+    EXPECT_EQ(encode_records({&one, &other}, known).sets,
+              (std::vector{hash_of_parts({plain}), plain, hash_of_parts({plain, disks}), disks}));
+    known.add(to_text(hash_of_parts({plain})));
+    EXPECT_EQ(told(), (std::array{1, 1, 1})) << "the other set needs the part";
+    known.add("," + to_text(plain) + ",nonsense,");
+    EXPECT_EQ(told(), (std::array{0, 1, 1}));
+    known.add(to_text(hash_of_parts({plain, disks})));
+    EXPECT_EQ(told(), (std::array{0, 0, 0}));
+    known.forget({hash_of_parts({plain}), plain});
+    EXPECT_EQ(told(), (std::array{1, 0, 1}));
+}
+
+TEST(KnownSets, PartsAreMetricsWithoutInstancesAndThenFamiliesOfThoseWithSome) {
+    const std::vector<Value> values = {
+        {"wait_time_ms", "LCK", 1}, {"file_reads", "D:b", 2}, {"wait_count", "LCK", 3}, {"uptime", "", 4},
+        {"file_reads", "D:a", 5},   {"wait_total", "", 6},    {"wait_time_ms", "", 7},  {"cpu", "", 8}};
+    std::vector<std::vector<double>> found;
+    for (const auto& part : parts_of(values)) {
+        found.emplace_back();
+        for (const auto* value : part)
+            found.back().push_back(value->value.value());
+    }
+    // Of wait_time_ms, one instance is the empty one: all of a metric's are in one part.
+    EXPECT_EQ(found, (std::vector<std::vector<double>>{{8, 4, 6}, {5, 2}, {3, 7, 1}}));
+    EXPECT_TRUE(parts_of({}).empty());
 }
 
 TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
@@ -98,6 +127,9 @@ TEST(KnownSets, NamesThatReadTheSameAreNotTheSame) {
     EXPECT_NE(hash_of_names({&a, &b}), hash_of_names({&b, &a}));
     EXPECT_NE(hash_of_names({&a}), hash_of_names({&a, &a}));
     EXPECT_EQ(to_text(hash_of_names({})).size(), 32U);
+    // Nor is a set what its only part is, or two parts what one is.
+    EXPECT_NE(hash_of_parts({hash_of_names({&a})}), hash_of_names({&a}));
+    EXPECT_NE(hash_of_parts({hash_of_names({&a}), hash_of_names({&b})}), hash_of_parts({hash_of_names({&a, &b})}));
 }
 
 TEST(KnownSets, AHashIsReadAsItIsWritten) {
@@ -117,13 +149,13 @@ TEST(KnownSets, AreBounded) {
     };
     KnownSets known;
     std::string list;
-    for (std::size_t i = 0; i < 50'000; ++i)
+    for (std::size_t i = 0; i < 150'000; ++i)
         list += to_text(numbered(i)) + ",";
     known.add(list);
     EXPECT_TRUE(known.contains(numbered(7)));
-    known.add(to_text(numbered(50'000)));
+    known.add(to_text(numbered(150'000)));
     EXPECT_FALSE(known.contains(numbered(7)));
-    EXPECT_TRUE(known.contains(numbered(50'000)));
+    EXPECT_TRUE(known.contains(numbered(150'000)));
 }
 
 }  // namespace

@@ -1,0 +1,273 @@
+-- What the names of a batch are: the series, parts and sets of series that are new are made, once for all polls that have
+-- them. The collector tells the names of those parts alone that vitals.known_parts does not have; see core/poll_record.h.
+
+-- One part of a set: its key, its series in order, how many values the batch has for it, and which of these are where in it.
+CREATE TYPE vitals.part_layout AS (
+    ref uuid, part_key integer, series_keys integer[], names integer, positions integer[], scales smallint[], cpu integer,
+    memory integer, connections integer, is_whole boolean);
+COMMENT ON TYPE vitals.part_layout IS 'What a part of the names of a batch is. Used while polls are stored.';
+
+CREATE TYPE vitals.set_layout AS (
+    set_nr integer, set_key integer, positions integer[], scales smallint[], cpu integer, memory integer, connections integer);
+COMMENT ON TYPE vitals.set_layout IS
+'Which set of series a set of names of a batch (counted from 0) is, and which of a poll''s values are where in it. Used while polls are stored.';
+
+-- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
+-- beyond it is left out.
+CREATE FUNCTION vitals.add_series(tenant_schema name, parts jsonb) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_series constant bigint := 250000;
+BEGIN
+    EXECUTE format(
+        $sql$WITH new_series AS MATERIALIZED (
+             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
+             FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> 'names') AS v
+             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+             WHERE jsonb_typeof(v) = 'array'
+                 -- The limit makes it a look-up, whatever the planner knows of the tables.
+                 AND (SELECT s.series_key FROM %1$I.series AS s
+                      WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) IS NULL
+         )
+         INSERT INTO %1$I.series (metric_type_id, instance)
+         SELECT metric_type_id, instance FROM new_series
+         LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
+                    THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
+         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING parts, most_series;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of names that are new. Called by vitals.add_parts.';
+
+CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean) RETURNS vitals.part_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    layouts vitals.part_layout[];
+    -- Not the same statement with a condition: one that could write to known_parts waits for whoever changes metric types.
+    remember_sql constant text := $sql$, remembered AS (
+             INSERT INTO %1$I.known_parts (names_hash, part_key, names, positions, scales, cpu, memory, connections)
+             SELECT l.ref, l.part_key, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections
+             FROM layout AS l
+             WHERE l.has_hash AND l.is_whole
+             ON CONFLICT DO NOTHING
+         )$sql$;
+BEGIN
+    PERFORM vitals.add_series(tenant_schema, parts);
+    EXECUTE format(
+        $sql$WITH part AS MATERIALIZED (
+             SELECT e.nr, (p ->> 'ref')::uuid AS ref, p ? 'hash' AS has_hash, p -> 'names' AS names
+             FROM jsonb_array_elements($1) WITH ORDINALITY AS e (p, nr)
+         ), wanted AS (
+             -- A series that is named twice counts once, the last time.
+             SELECT DISTINCT ON (e.nr, s.series_key) e.nr, v.position::integer, s.series_key, s.instance, t.name, t.scale
+             FROM part AS e, jsonb_array_elements(e.names) WITH ORDINALITY AS v (v, position)
+             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+             CROSS JOIN LATERAL (SELECT s.series_key, s.instance FROM %1$I.series AS s
+                                 WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) AS s
+             -- Once there are too many combinations of instances, new ones lose their instances.
+             WHERE jsonb_typeof(v) = 'array' AND ($2 OR s.instance = '')
+             ORDER BY e.nr, s.series_key, v.position DESC
+         ), in_order AS (
+             SELECT w.*, row_number() OVER (PARTITION BY w.nr ORDER BY w.name COLLATE "C", w.instance COLLATE "C") AS place
+             FROM wanted AS w
+         ), content AS MATERIALIZED (
+             SELECT o.nr, array_agg(o.series_key ORDER BY o.place) AS series_keys, array_agg(o.position ORDER BY o.place) AS positions,
+                    array_agg(o.scale ORDER BY o.place) AS scales,
+                    array_agg(CASE WHEN o.instance = '' THEN o.name ELSE '' END ORDER BY o.place) AS plain_names
+             FROM in_order AS o GROUP BY o.nr
+         ), hashed AS MATERIALIZED (
+             SELECT c.*, md5(c.series_keys::text)::uuid AS hash, k.part_key
+             FROM content AS c LEFT JOIN %1$I.series_parts AS k ON k.hash = md5(c.series_keys::text)::uuid
+         ), new_part AS (
+             INSERT INTO %1$I.series_parts (series_keys, hash)
+             SELECT DISTINCT ON (h.hash) h.series_keys, h.hash FROM hashed AS h WHERE h.part_key IS NULL
+             RETURNING part_key, series_keys, hash
+         ), new_member AS ($sql$ || vitals.new_members_sql('new_part') || $sql$
+         ), layout AS MATERIALIZED (
+             SELECT p.ref, p.has_hash, coalesce(h.part_key, n.part_key) AS part_key, h.series_keys, jsonb_array_length(p.names) AS names,
+                    h.positions, h.scales, array_position(h.plain_names, 'cpu_percent') AS cpu,
+                    array_position(h.plain_names, 'memory_percent') AS memory,
+                    array_position(h.plain_names, 'connection_count') AS connections,
+                    -- What was cut for want of room is looked at again when there may be some.
+                    $2 AS is_whole
+             FROM part AS p LEFT JOIN hashed AS h USING (nr) LEFT JOIN new_part AS n ON n.hash = h.hash
+         )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
+         SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
+                           l.is_whole)::vitals.part_layout)
+         FROM layout AS l$sql$, tenant_schema)
+        INTO layouts USING parts, vitals.has_room_for_sets(tenant_schema);
+    RETURN layouts;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean) IS
+'What parts with these names are, which are made if they are new. parts: objects with ref, names and, where they may be remembered, hash. remember: writes to known_parts what they are. Called by vitals.parts_of_sets.';
+
+CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb, remember boolean) RETURNS vitals.part_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    known vitals.part_layout[];
+    new_parts jsonb;
+BEGIN
+    EXECUTE format(
+        $sql$WITH part AS MATERIALIZED (
+             SELECT DISTINCT ON (p ->> 'ref') (p ->> 'ref')::uuid AS ref, p ->> 'hash' AS hash, p -> 'names' AS names
+             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s -> 'parts') AS p
+             ORDER BY p ->> 'ref', p ? 'names' DESC
+         )
+         SELECT array_agg((p.ref, k.part_key, k.series_keys, k.names, k.positions, k.scales, k.cpu, k.memory, k.connections,
+                           true)::vitals.part_layout) FILTER (WHERE k.names_hash IS NOT NULL),
+                jsonb_agg(jsonb_strip_nulls(jsonb_build_object('ref', p.ref, 'hash', p.hash)) || jsonb_build_object('names', coalesce(
+                    p.names,
+                    -- Names stand once in a batch, perhaps in a set that is not looked at now.
+                    (SELECT q -> 'names' FROM jsonb_array_elements($2) AS s, jsonb_array_elements(s -> 'parts') AS q
+                     WHERE q ->> 'hash' = p.hash AND q ? 'names' LIMIT 1),
+                    vitals.want_names()))) FILTER (WHERE k.names_hash IS NULL)
+         FROM part AS p
+         LEFT JOIN LATERAL (SELECT k.*, r.series_keys
+                            FROM %1$I.known_parts AS k LEFT JOIN %1$I.series_parts AS r USING (part_key)
+                            WHERE k.names_hash = p.hash::uuid LIMIT 1) AS k ON true$sql$, tenant_schema)
+        INTO known, new_parts USING sets, told;
+    IF new_parts IS NOT NULL THEN
+        known := known || vitals.add_parts(tenant_schema, new_parts, remember);
+    END IF;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean) IS
+'What the parts of sets of a batch are. told: all sets of the batch, where the names of a part may stand. Error: VT001 where names are needed that the batch does not have. Called by vitals.add_sets.';
+
+CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals.part_layout[], remember boolean) RETURNS vitals.set_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    most_sets constant integer := 40000;
+    newest integer;
+    has_room boolean;
+    layouts vitals.set_layout[];
+    remember_sql constant text := $sql$, remembered AS (
+             INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
+             SELECT l.names_hash, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections
+             FROM layout AS l
+             -- Longer ones would be too much in all.
+             WHERE l.is_whole AND l.names_hash IS NOT NULL AND coalesce(cardinality(l.positions), 0) <= 5000
+             ON CONFLICT DO NOTHING
+         )$sql$;
+BEGIN
+    EXECUTE format('SELECT max(k.set_key) FROM %1$I.series_sets AS k', tenant_schema) INTO newest;
+    has_room := newest IS NULL OR newest < most_sets;
+    -- Counted only if need be, since batches that failed have used up keys.
+    IF NOT has_room THEN
+        EXECUTE format('SELECT count(*) < $1 FROM %1$I.series_sets', tenant_schema) INTO has_room USING most_sets;
+    END IF;
+    has_room := has_room AND vitals.has_room_for_sets(tenant_schema);
+    EXECUTE format(
+        $sql$WITH used AS MATERIALIZED (
+             SELECT (s ->> 'nr')::integer AS set_nr, (s ->> 'hash')::uuid AS names_hash, p.part_nr, l.*,
+                    (sum(l.names) OVER parts_before)::integer - l.names AS first_value,
+                    (sum(coalesce(cardinality(l.series_keys), 0)) OVER parts_before)::integer - coalesce(cardinality(l.series_keys), 0) AS start
+             FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s -> 'parts') WITH ORDINALITY AS p (part, part_nr)
+             JOIN unnest($2) AS l ON l.ref = (p.part ->> 'ref')::uuid
+             WINDOW parts_before AS (PARTITION BY (s ->> 'nr')::integer ORDER BY p.part_nr)
+         ), member AS (
+             SELECT u.set_nr, u.start + m.place AS place, m.series_key, u.first_value + m.position AS position, m.scale
+             FROM used AS u
+             CROSS JOIN LATERAL unnest(u.series_keys, u.positions, u.scales) WITH ORDINALITY AS m (series_key, position, scale, place)
+         ), content AS (
+             SELECT m.set_nr, array_agg(m.series_key ORDER BY m.place) AS series_keys, array_agg(m.position ORDER BY m.place) AS positions,
+                    array_agg(m.scale ORDER BY m.place) AS scales
+             FROM member AS m GROUP BY m.set_nr
+         ), asked AS MATERIALIZED (
+             SELECT u.set_nr, u.names_hash, array_agg(u.part_key ORDER BY u.part_nr) AS part_keys,
+                    array_agg(u.start ORDER BY u.part_nr) AS starts, min(u.start + u.cpu) AS cpu, min(u.start + u.memory) AS memory,
+                    min(u.start + u.connections) AS connections, bool_and(u.is_whole) AS is_whole
+             FROM used AS u GROUP BY u.set_nr, u.names_hash
+         ), variant AS MATERIALIZED (
+             SELECT c.*, false AS plain, a.part_keys, a.starts, a.cpu, a.memory, a.connections
+             FROM content AS c JOIN asked AS a USING (set_nr)
+             UNION ALL
+             -- Once there are too many combinations of instances, new ones lose their instances.
+             SELECT p.set_nr, p.series_keys, p.positions, p.scales, true, NULL, NULL, array_position(p.names, 'cpu_percent'),
+                    array_position(p.names, 'memory_percent'), array_position(p.names, 'connection_count')
+             FROM (SELECT m.set_nr, array_agg(m.series_key ORDER BY m.place) AS series_keys,
+                          array_agg(m.position ORDER BY m.place) AS positions, array_agg(m.scale ORDER BY m.place) AS scales,
+                          array_agg(t.name ORDER BY m.place) AS names
+                   FROM member AS m JOIN %1$I.series AS s USING (series_key) JOIN %1$I.metric_types AS t ON t.id = s.metric_type_id
+                   WHERE NOT $3 AND s.instance = ''
+                   GROUP BY m.set_nr) AS p
+         ), hashed AS MATERIALIZED (
+             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
+             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
+         ), chosen AS MATERIALIZED (
+             SELECT DISTINCT ON (h.set_nr) h.*
+             FROM hashed AS h
+             WHERE h.set_key IS NOT NULL OR $3 OR h.plain AND (SELECT count(*) FROM %1$I.series_sets) < 2 * $4
+             ORDER BY h.set_nr, h.set_key IS NOT NULL AND NOT h.plain DESC, h.plain DESC
+         ), to_make AS MATERIALIZED (
+             SELECT DISTINCT ON (c.hash) c.*, k.part_key AS known_part
+             FROM chosen AS c LEFT JOIN %1$I.series_parts AS k ON c.plain AND k.hash = c.hash
+             WHERE c.set_key IS NULL
+         ), new_set AS (
+             INSERT INTO %1$I.series_sets (series_keys, hash) SELECT m.series_keys, m.hash FROM to_make AS m
+             RETURNING set_key, hash
+         ), new_part AS (
+             INSERT INTO %1$I.series_parts (series_keys, hash)
+             SELECT m.series_keys, m.hash FROM to_make AS m WHERE m.plain AND m.known_part IS NULL
+             RETURNING part_key, series_keys, hash
+         ), new_member AS ($sql$ || vitals.new_members_sql('new_part') || $sql$
+         ), new_set_part AS (
+             INSERT INTO %1$I.set_parts (set_key, start, part_key)
+             SELECT n.set_key, p.start, p.part_key
+             FROM new_set AS n JOIN to_make AS m USING (hash) LEFT JOIN new_part AS o USING (hash)
+             CROSS JOIN LATERAL unnest(coalesce(m.starts, '{0}'),
+                                       coalesce(m.part_keys, ARRAY[coalesce(m.known_part, o.part_key)])) AS p (start, part_key)
+             WHERE p.part_key IS NOT NULL
+         ), layout AS MATERIALIZED (
+             SELECT a.set_nr, a.names_hash, coalesce(c.set_key, n.set_key) AS set_key, c.positions, c.scales, c.cpu, c.memory,
+                    c.connections, a.is_whole AND ($3 OR NOT coalesce(c.plain, true)) AS is_whole
+             FROM asked AS a LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS n ON n.hash = c.hash
+         )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
+         SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout)
+         FROM layout AS l$sql$, tenant_schema)
+        INTO layouts USING sets, parts, has_room, most_sets;
+    RETURN layouts;
+END
+$$;
+COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean) IS
+'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. Called by vitals.add_sets.';
+
+CREATE FUNCTION vitals.add_sets(tenant_schema name, batch jsonb) RETURNS vitals.set_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    known vitals.set_layout[];
+    new_sets jsonb;
+    remember boolean;
+BEGIN
+    EXECUTE format(
+        $sql$SELECT array_agg((s.nr, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections)::vitals.set_layout)
+                    FILTER (WHERE k.names_hash IS NOT NULL),
+                jsonb_agg(vitals.in_parts(s.nr, s.members)) FILTER (WHERE k.names_hash IS NULL)
+         FROM (SELECT (e.nr - 1)::integer AS nr, e.members,
+                      CASE jsonb_typeof(e.members) WHEN 'object' THEN (e.members ->> 'hash')::uuid END AS hash
+               FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, nr)
+               WHERE e.nr - 1 IN (SELECT (p ->> 'set')::integer FROM jsonb_array_elements($1 -> 'polls') AS p)) AS s
+         -- The limit makes it a look-up, whatever the planner knows of the tables.
+         LEFT JOIN LATERAL (SELECT k.* FROM %1$I.known_sets AS k WHERE k.names_hash = s.hash LIMIT 1) AS k ON true$sql$, tenant_schema)
+        INTO known, new_sets USING batch;
+    IF new_sets IS NOT NULL THEN
+        remember := vitals.may_remember_sets(tenant_schema, new_sets, batch -> 'sets');
+        known := known || vitals.compose_sets(
+            tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, batch -> 'sets', remember), remember);
+    END IF;
+    RETURN known;
+END
+$$;
+COMMENT ON FUNCTION vitals.add_sets(name, jsonb) IS
+'What the sets of a batch are that its polls have. Makes and remembers those that are new. Error: VT001 where names are needed that the batch does not have. Called by vitals.store_rows.';
