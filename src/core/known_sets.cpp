@@ -122,9 +122,4 @@ void KnownSets::add(std::string_view list) {
     }
 }
 
-void KnownSets::forget(const std::vector<SetHash>& hashes) {
-    for (const auto& hash : hashes)
-        hashes_.erase(hash);
-}
-
 }  // namespace vitals::core

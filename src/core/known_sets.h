@@ -43,7 +43,8 @@ class KnownSets {
     [[nodiscard]] bool contains(const SetHash& hash) const { return hashes_.contains(hash); }
     // As storage lists them: texts of hashes with commas between them. What is none is left out.
     void add(std::string_view list);
-    void forget(const std::vector<SetHash>& hashes);
+    // Storage was emptied, or others needed the room.
+    void clear() { hashes_.clear(); }
 
   private:
     struct FirstBytes {

@@ -46,7 +46,6 @@ class Sets {
         const SetHash hash = hash_of_parts(hashes);
         const auto [found, is_new] = numbers_.try_emplace(hash, numbers_.size());
         if (!is_new) return found->second;
-        hashes_.push_back(hash);
         json_.push_back(Json{{"hash", to_text(hash)}});
         if (known_.contains(hash)) return found->second;
         Json& json = json_.back()["parts"] = Json::array();
@@ -55,15 +54,12 @@ class Sets {
         return found->second;
     }
     Json take_json() { return std::move(json_); }
-    std::vector<SetHash> take_hashes() { return std::move(hashes_); }
 
   private:
     // The names of a part are told once.
     Json part_of(const SetHash& hash, const Names& values) {
         Json part{{"hash", to_text(hash)}};
-        if (!told_.insert(hash).second) return part;
-        hashes_.push_back(hash);
-        if (known_.contains(hash)) return part;
+        if (known_.contains(hash) || !told_.insert(hash).second) return part;
         Json& names = part["names"] = Json::array();
         for (const auto* value : values)
             names.push_back(Json::array({value->metric, value->instance}));
@@ -73,7 +69,6 @@ class Sets {
     const KnownSets& known_;
     std::map<SetHash, std::size_t> numbers_;
     std::set<SetHash> told_;
-    std::vector<SetHash> hashes_;
     Json json_ = Json::array();
 };
 
@@ -138,13 +133,13 @@ std::string encode_summary(const PollRecord& record) {
     return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-EncodedBatch encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known) {
+std::string encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known) {
     Sets sets(known);
     Json polls = Json::array();
     for (const auto* record : records)
         polls.push_back(to_json(*record, sets));
     const Json batch{{"sets", sets.take_json()}, {"polls", std::move(polls)}};
-    return {.json = batch.dump(-1, ' ', false, Json::error_handler_t::replace), .sets = sets.take_hashes()};
+    return batch.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace vitals::core

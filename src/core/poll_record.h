@@ -52,12 +52,7 @@ struct PollRecord {
 // What vitals.collect_now unpacks: a JSON object with collected_at, status, duration_ms, error_class and error.
 std::string encode_summary(const PollRecord& record);
 
-struct EncodedBatch {
-    std::string json;
-    std::vector<SetHash> sets;
-};
-
-// The batch, with the polls in the order given, and the names of those sets that are not known.
-EncodedBatch encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known);
+// The batch, with the polls in the order given, and the names of those sets and parts that are not known.
+std::string encode_records(const std::vector<const PollRecord*>& records, const KnownSets& known);
 
 }  // namespace vitals::core

@@ -23,18 +23,16 @@ Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& r
              std::chrono::milliseconds limit) {
     const KeptStatement kept;
     pg::Transaction transaction("storing samples", tenant.role, limit);
-    const auto try_to_store = [&](const core::EncodedBatch& batch) {
+    const auto try_to_store = [&] {
         return pg::query(
             "SELECT stored, rejected, reason, known FROM vitals.store_polls($1::name, $2::jsonb, $3::boolean)",
-            {tenant.schema, batch.json, tenant.notify ? "true" : "false"});
+            {tenant.schema, core::encode_records(records, known), tenant.notify ? "true" : "false"});
     };
-    auto batch = core::encode_records(records, known);
-    auto rows = try_to_store(batch);
+    auto rows = try_to_store();
     if (!rows.at(0).at(0)) {
-        // The tenant's metric types have changed, or others needed the room.
-        known.forget(batch.sets);
-        batch = core::encode_records(records, known);
-        rows = try_to_store(batch);
+        // The tenant's metric types have changed, or others needed the room: likely all are forgotten.
+        known.clear();
+        rows = try_to_store();
         if (!rows.at(0).at(0)) throw std::runtime_error("storage asks for names that it was sent");
     }
     transaction.commit();
