@@ -100,12 +100,9 @@ void put_cost(Json& json, const PollRecord::Cost& cost) {
 }
 
 Json to_json(const PollRecord& record, Sets& sets) {
-    Json json{{"server_id", record.server_id},
-              {"collected_at", record.collected_at},
-              {"next_due_at", record.next_due_at},
-              {"status", to_text(record.status)},
-              {"collected", record.collected},
-              {"consecutive_failures", record.consecutive_failures}};
+    Json json{{"server_id", record.server_id},     {"collected_at", record.collected_at},
+              {"next_due_at", record.next_due_at}, {"status", to_text(record.status)},
+              {"collected", record.collected},     {"consecutive_failures", record.consecutive_failures}};
     if (!record.started_at.empty()) json["started_at"] = record.started_at;
     put(json, "lag_ms", record.lag_ms);
     put(json, "duration_ms", record.duration_ms);

@@ -25,7 +25,7 @@ struct PollRecord {
     std::string server_id;  // uuid
     // Times as text that timestamptz reads, in UTC with milliseconds.
     std::string collected_at;
-    std::string started_at;  // empty: a cycle that passed without a poll, since the target is down
+    std::string started_at;  // empty: a cycle without a poll, which passed since the target is down, or was skipped
     std::string next_due_at;
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read

@@ -74,6 +74,10 @@ void SampleQueue::add(core::PollRecord record, std::vector<Request> requests, Ti
     }
 }
 
+bool SampleQueue::has_room() const noexcept {
+    return all_.records < most_waiting / 2;
+}
+
 void SampleQueue::forget_oldest() {
     const Waiting& oldest = waiting_.front();
     --all_.records;

@@ -41,6 +41,8 @@ class SampleQueue {
     // At once, whatever follows. Returns how many samples are lost if it fails.
     std::size_t flush_last(const Tenant& tenant, std::chrono::milliseconds limit);
 
+    // For rows that say less than others, and must not be what those are dropped for.
+    [[nodiscard]] bool has_room() const noexcept;
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     // When flush() should be called at the latest.
     [[nodiscard]] Time flush_at() const { return std::max(is_full({}) ? Time{} : oldest_ + most_age, not_before_); }

@@ -119,6 +119,7 @@ class TenantRuntime {
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
     [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
     void record_passed_cycles(Time now);
+    void record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped, Time now);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
     // Whether a poll ends, or one begins, before the given time.
     [[nodiscard]] bool more_follow(Time until) const;

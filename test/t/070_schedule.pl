@@ -40,10 +40,11 @@ sub jobs
 # Servers of a tenant that are all switched on in one transaction.
 sub add_fleet
 {
-    my ($tenant, $prefix, $count, $host) = @_;
+    my ($tenant, $prefix, $count, $host, $interval) = @_;
+    $interval //= 30;
     sql(qq{SET vitals.tenant = '$tenant';
         SELECT count(vitals.add_server('$prefix' || n, host => '$host')) FROM generate_series(1, $count) AS n;
-        UPDATE tenant_$tenant.collection_config SET enabled = true, interval_seconds = 30
+        UPDATE tenant_$tenant.collection_config SET enabled = true, interval_seconds = $interval
             WHERE server_id IN (SELECT id FROM tenant_$tenant.servers WHERE name LIKE '$prefix%');
         SELECT vitals.notify_collector()});
     return;
@@ -116,6 +117,32 @@ within(3, 'the few servers of another tenant find a place', sub {
 cmp_ok(worker('due'), '>', 30, 'while the large one still waits');
 sql("UPDATE tenant_large.collection_config SET enabled = false; SELECT vitals.notify_collector()");
 within(5, 'the large tenant is off', sub { worker('targets') eq '3' });
+
+# -- cycles that nothing could be done for in time: two servers that are polled one after the other, for longer than their interval
+$node->append_conf('postgresql.conf', "vitals.concurrency = 1\nvitals.collection_timeout = '10s'");
+$node->reload;
+# The collector takes intervals that the table does not: its owner can change that.
+sql("SELECT format('ALTER TABLE tenant_large.collection_config DROP CONSTRAINT %I', c.conname) FROM pg_constraint AS c
+     WHERE c.conrelid = 'tenant_large.collection_config'::regclass AND pg_get_constraintdef(c.oid) LIKE '%interval_seconds%' \\gexec");
+my $skipped = worker('cycles_skipped');
+add_fleet('large', 'late', 2, 'slow-1500', 1);
+my $late = "SELECT n.*, n.collected_at - lag(n.collected_at) OVER of_server AS since, lag(n.status, 1, 'unknown') OVER of_server AS status_before,
+                count(n.duration_ms) OVER (PARTITION BY n.server_id) AS polls
+            FROM tenant_large.server_snapshots AS n JOIN tenant_large.servers AS s ON s.id = n.server_id WHERE s.name LIKE 'late%'
+            WINDOW of_server AS (PARTITION BY n.server_id ORDER BY n.collected_at)";
+within(60, 'each was polled three times', sub { sql("SELECT count(DISTINCT l.server_id) FROM ($late) AS l WHERE l.polls >= 4") eq '2' });
+cmp_ok(sql("SELECT extract(epoch FROM max(l.since)) FROM ($late) AS l"), '<', 2.2, 'each of their cycles left a row');
+cmp_ok(sql("SELECT count(*) FILTER (WHERE l.duration_ms IS NULL) FROM ($late) AS l"), '>', 4, 'also those without a poll');
+is(sql("SELECT count(*) FROM ($late) AS l WHERE l.duration_ms IS NULL
+        AND (l.status <> l.status_before OR l.vals IS NOT NULL OR l.interval_ms IS NOT NULL)"), '0', 'with the status before and no values');
+is(sql("SELECT count(*) FROM tenant_large.collection_state AS st JOIN tenant_large.servers AS s ON s.id = st.server_id
+        WHERE s.name LIKE 'late%' AND st.status = 'online' AND st.last_collected_at =
+            (SELECT max(n.collected_at) FROM tenant_large.server_snapshots AS n WHERE n.server_id = st.server_id)"), '2', 'the poll is newer than they');
+sql("UPDATE tenant_large.collection_config SET enabled = false; SELECT vitals.notify_collector()");
+within(5, 'they are off', sub { worker('targets') eq '3' });
+cmp_ok(worker('cycles_skipped') - $skipped, '>=', sql("SELECT count(*) FROM ($late) AS l WHERE l.duration_ms IS NULL"), 'they are counted');
+$node->append_conf('postgresql.conf', "vitals.concurrency = 12\nvitals.collection_timeout = '1s'");
+$node->reload;
 
 # -- the end: what is in flight is stored
 within($sample_limit, 'nothing is in flight', sub { worker('in_flight') eq '0' });
