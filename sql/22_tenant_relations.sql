@@ -62,6 +62,7 @@ BEGIN
             last_started_at timestamptz NOT NULL,
             last_collected_at timestamptz,
             next_due_at timestamptz NOT NULL,
+            next_probe_at timestamptz,
             lag_ms double precision NOT NULL,
             duration_ms double precision NOT NULL,
             consecutive_failures integer NOT NULL,

@@ -27,6 +27,7 @@ struct PollRecord {
     std::string collected_at;
     std::string started_at;  // empty: a cycle without a poll, which passed since the target is down, or was skipped
     std::string next_due_at;
+    std::string next_probe_at;  // empty: it is not probed but polled
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read
     int consecutive_failures = 0;

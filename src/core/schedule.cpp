@@ -224,6 +224,13 @@ bool Schedule::is_down(Key key) const {
     return found != entries_.end() && found->second.down;
 }
 
+std::optional<Schedule::Time> Schedule::next_probe(Key key) const {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return std::nullopt;
+    const Entry& entry = found->second;
+    return entry.wait == Wait::probe || entry.probing ? std::optional(entry.due) : std::nullopt;
+}
+
 std::optional<Schedule::Time> Schedule::next_due(const Places& places) const {
     std::optional<Time> next;
     for (std::size_t number = 0; number < queues_.size(); ++number) {

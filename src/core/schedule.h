@@ -132,6 +132,8 @@ class Schedule {
     // When the cycle of a target that is down begins, or its next poll is due.
     [[nodiscard]] Time next_cycle(Key key) const;
     [[nodiscard]] bool is_down(Key key) const;
+    // When a target is probed next, or the probe that runs was due; nothing for one that is polled.
+    [[nodiscard]] std::optional<Time> next_probe(Key key) const;
 
     // When take_due() will have something, given the places; and when take_passed() will.
     [[nodiscard]] std::optional<Time> next_due(const Places& places) const;

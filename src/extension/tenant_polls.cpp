@@ -172,13 +172,14 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     if (result.outcome == core::Outcome::failed) ++context_.figures.polls_failed;
     if (runtime.failure) ++context_.figures.failures.at(static_cast<std::size_t>(runtime.failure->error_class));
 
-    core::PollRecord record = make_record(runtime, next_due, now);
+    const core::WallClock clock(now);
+    core::PollRecord record = make_record(job.due.key, next_due, clock);
     if (skipped.count > 0) {
         core::PollRecord as_before = record;
         as_before.status = before.status;
         as_before.consecutive_failures = before.consecutive_failures;
         as_before.failure = std::move(failure_before);
-        record_skipped_cycles(as_before, skipped, now);
+        record_skipped_cycles(as_before, skipped, clock);
     }
     record.started_at = core::utc_text(job.started_at);
     record.collected = result.outcome != core::Outcome::failed;
@@ -199,13 +200,14 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     samples_.add(std::move(record), std::move(job.requests), now);
 }
 
-core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time next_due, Time now) const {
-    const auto collected_at = std::chrono::system_clock::now();
+core::PollRecord TenantRuntime::make_record(core::Schedule::Key key, Time next_due,
+                                            const core::WallClock& clock) const {
+    const TargetRuntime& runtime = targets_.at(key);
     core::PollRecord record;
     record.server_id = runtime.target.server_id;
-    record.collected_at = core::utc_text(collected_at);
-    record.next_due_at =
-        core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
+    record.collected_at = clock.text_of(clock.now());
+    record.next_due_at = clock.text_of(next_due);
+    if (const auto probe = schedule_.next_probe(key)) record.next_probe_at = clock.text_of(*probe);
     record.status = runtime.health.status;
     record.consecutive_failures = runtime.health.consecutive_failures;
     record.failure = runtime.failure;
@@ -214,9 +216,10 @@ core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time n
 
 // History has no gaps: also a cycle without network work leaves a row.
 void TenantRuntime::record_passed_cycles(Time now) {
+    const core::WallClock clock(now);
     for (const auto& [key, skipped] : schedule_.take_passed(now)) {
-        core::PollRecord record = make_record(targets_.at(key), schedule_.next_cycle(key), now);
-        record_skipped_cycles(record, skipped, now);
+        core::PollRecord record = make_record(key, schedule_.next_cycle(key), clock);
+        record_skipped_cycles(record, skipped, clock);
         ++context_.figures.cycles_passed;
         samples_.add(std::move(record), {}, now);
     }
@@ -224,15 +227,13 @@ void TenantRuntime::record_passed_cycles(Time now) {
 
 // Before what comes after them: the newest record of a server says how it is.
 void TenantRuntime::record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped,
-                                          Time now) {
+                                          const core::WallClock& clock) {
     context_.figures.cycles_skipped += skipped.count;
-    const auto wall_clock = std::chrono::system_clock::now();
     for (auto left = std::min(skipped.count, most_skipped_rows); left > 0 && samples_.has_room(); --left) {
         const Time at = skipped.first + (skipped.count - left) * skipped.interval;
         core::PollRecord record = as_before;
-        record.collected_at =
-            core::utc_text(wall_clock - std::chrono::duration_cast<std::chrono::microseconds>(now - at));
-        samples_.add(std::move(record), {}, now);
+        record.collected_at = clock.text_of(at);
+        samples_.add(std::move(record), {}, clock.now());
     }
 }
 

@@ -16,6 +16,7 @@
 #include "core/poll_record.h"
 #include "core/schedule.h"
 #include "core/target_status.h"
+#include "core/time_text.h"
 #include "extension/collector_report.h"
 #include "extension/definitions.h"
 #include "extension/fleet.h"
@@ -117,9 +118,11 @@ class TenantRuntime {
     std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
     void forget_unused_wanted();
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
-    [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
+    [[nodiscard]] core::PollRecord make_record(core::Schedule::Key key, Time next_due,
+                                               const core::WallClock& clock) const;
     void record_passed_cycles(Time now);
-    void record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped, Time now);
+    void record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped,
+                               const core::WallClock& clock);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
     // Whether a poll ends, or one begins, before the given time.
     [[nodiscard]] bool more_follow(Time until) const;

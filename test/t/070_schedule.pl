@@ -58,6 +58,7 @@ sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_config_put('down', int
 within($sample_limit, 'a server that was never reached is offline with its first failure',
     sub { status_of($node, 'app', 'acme', 'down') eq 'offline|refused' });
 is(scalar(jobs('switch', 'poll')), 1, 'it was polled once');
+is(sql("SELECT next_probe_at - last_started_at BETWEEN '9.9 s' AND '12 s' FROM tenant_acme.collection_state"), 't', 'and its first probe is shown');
 
 # -- black holes, at the same time
 add_fleet('acme', 'hole', 90, 'hole');
@@ -97,6 +98,7 @@ within(60, 'a probe that is answered leads to a poll at once', sub { status_of($
 cmp_ok((jobs('switch', 'poll'))[-1]{at} - (jobs('switch', 'probe'))[-1]{at}, '<', 1, 'within a second');
 is(sql("SELECT string_agg(e.old_status || '>' || e.new_status, ' ' ORDER BY e.event_key) FROM tenant_acme.server_events AS e
         JOIN tenant_acme.servers AS s ON s.id = e.server_id WHERE s.name = 'down'"), 'unknown>offline offline>online', 'and is an event');
+is(sql("SET vitals.tenant = 'acme'; SELECT next_probe_at IS NULL FROM vitals.collection_status WHERE server = 'down'"), 't', 'it is probed no more');
 is(count_in_log($node, qr/server "down" of tenant "acme" is/), 2, 'one line in the log for each change');
 
 # -- a user who asks for a server that is down gets a poll

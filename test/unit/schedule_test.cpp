@@ -265,8 +265,10 @@ TEST_F(ScheduleTest, ATargetThatIsDownIsProbedAfterGrowingWaits) {
     for (const auto wait : {10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
         EXPECT_TRUE(take(at + wait - 1ms).empty());
         at += wait;
+        EXPECT_EQ(schedule.next_probe(1), at);
         const auto due = take(at);
         ASSERT_EQ(due.size(), 1U) << wait.count();
+        EXPECT_EQ(schedule.next_probe(1), at) << "also while it runs";
         EXPECT_TRUE(due[0].probe);
         EXPECT_EQ(due[0].lane, Lane::failing);
         schedule.probed(1, false, at);
@@ -299,6 +301,7 @@ TEST_F(ScheduleTest, AnAnsweredProbeMakesAPollDueAtOnce) {
     put_and_lose(1);
     ASSERT_EQ(take(now + 10s).size(), 1U);
     schedule.probed(1, true, now + 10s);
+    EXPECT_EQ(schedule.next_probe(1), std::nullopt);
     const auto due = take(now + 10s);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_FALSE(due[0].probe);
