@@ -47,8 +47,13 @@ class TenantRuntime {
   public:
     TenantRuntime(Tenant tenant, CollectorContext& context);
 
+    // Takes the tenant as it is now and reads its tables, unless that was slow and is to wait. changed: somebody said
+    // that a configuration did, perhaps this tenant's.
+    void reload(Tenant tenant, bool changed, Time now);
     // Reads the targets again and brings the schedule in line. Errors are remembered and logged, once per change.
-    void reload(Tenant tenant, Time now);
+    void read(Time now);
+    // When read() is wanted, if it is: a change came while it was to wait.
+    [[nodiscard]] std::optional<Time> read_wanted_at() const;
 
     // Brings the groups that its prober knows in line with those of the extension and the tenant's own.
     void define();
@@ -150,6 +155,7 @@ class TenantRuntime {
     bool loaded_ = false;          // the targets were read once
     std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for
     Time read_not_before_{};
+    bool passed_over_ = false;  // by a reload, since it came before that
     Time next_maintenance_{};
 };
 
