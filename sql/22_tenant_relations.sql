@@ -106,7 +106,11 @@ BEGIN
         $sql$CREATE TABLE %1$I.series_sets (
             set_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
-            hash uuid NOT NULL UNIQUE)$sql$,
+            hash uuid NOT NULL UNIQUE,
+            names_unsure boolean NOT NULL DEFAULT false)$sql$,
+        $sql$COMMENT ON COLUMN %1$I.series_sets.names_unsure IS
+            'Made while somebody may have been renaming metrics: set_members has to be looked at again.'$sql$,
+        $sql$CREATE INDEX ix_series_sets_names_unsure ON %1$I.series_sets (set_key) WHERE names_unsure$sql$,
         -- The same for joins, with what a filter needs beside it. No foreign key: its check of each row would be a fifth of
         -- what a new set costs; the trigger forget takes those away whose set is deleted.
         $sql$CREATE TABLE %1$I.set_members (
@@ -279,7 +283,7 @@ BEGIN
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_sets
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OF set_key, series_keys, hash OR DELETE OR TRUNCATE ON %1$I.series_sets
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$]
     LOOP

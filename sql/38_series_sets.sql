@@ -55,7 +55,7 @@ RETURN $sql$SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.inst
 COMMENT ON FUNCTION vitals.labelled_members_sql(text) IS
 'A query, for format() with the tenant''s schema, that adds to rows of set_members what metric_snapshots has before and behind their values. members: the query for set_key, position, series_key, metric_type_id and instance.';
 
-CREATE FUNCTION vitals.label_sets(tenant_schema name) RETURNS void
+CREATE FUNCTION vitals.label_sets(tenant_schema name, only_sets integer[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -63,14 +63,51 @@ BEGIN
     EXECUTE format(
         'UPDATE %1$I.set_members AS m SET json_before = l.json_before, json_after = l.json_after FROM ('
             || vitals.labelled_members_sql(
-                'SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.set_members AS m')
+                'SELECT m.set_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.set_members AS m
+                 WHERE $1 IS NULL OR m.set_key = ANY ($1)')
             || ') AS l
-         WHERE m.set_key = l.set_key AND m.position = l.position
-             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema);
+         WHERE ($1 IS NULL OR m.set_key = ANY ($1)) AND m.set_key = l.set_key AND m.position = l.position
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema) USING only_sets;
 END
 $$;
-COMMENT ON FUNCTION vitals.label_sets(name) IS
-'Writes the texts between the values of all sets of series anew. Called when metrics are renamed.';
+COMMENT ON FUNCTION vitals.label_sets(name, integer[]) IS
+'Writes the texts between the values of sets of series anew, of all sets or of those given by their keys. Called when metrics are renamed.';
+
+CREATE FUNCTION vitals.hold_names(tenant_schema name) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION vitals.hold_names(name) IS
+'Keeps the metric types of a tenant as they are until the end of the transaction, and returns true; false if a transaction that changes them is open, for which it does not wait.';
+
+-- Who makes a set while metrics are being renamed sees their old names, and who renames them does not see the set.
+CREATE FUNCTION vitals.settle_names(tenant_schema name) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    unsure integer[];
+BEGIN
+    IF NOT vitals.hold_names(tenant_schema) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT array_agg(k.set_key) FROM %I.series_sets AS k WHERE k.names_unsure', tenant_schema) INTO unsure;
+    IF unsure IS NOT NULL THEN
+        PERFORM vitals.label_sets(tenant_schema, unsure);
+        EXECUTE format('UPDATE %I.series_sets AS k SET names_unsure = false WHERE k.set_key = ANY ($1)', tenant_schema) USING unsure;
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION vitals.settle_names(name) IS
+'Does what vitals.hold_names does, and then gives sets of series that were made while somebody may have been renaming metrics the names that they have now. Called by vitals.may_remember_sets and vitals.maintain_tenant.';
 
 CREATE FUNCTION vitals.want_names() RETURNS jsonb
 LANGUAGE plpgsql
@@ -102,9 +139,10 @@ BEGIN
     IF new_sets = 0 THEN
         RETURN false;
     END IF;
-    -- Not there while a transaction that changes metric types is open: what it changes is not to be remembered, and not
-    -- to be waited for.
-    EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
+    -- What somebody is changing is not to be remembered.
+    IF NOT vitals.settle_names(tenant_schema) THEN
+        RETURN false;
+    END IF;
     EXECUTE format('SELECT count(*) FROM %I.known_sets', tenant_schema) INTO known;
     -- Those that this batch does without are learned again by those who need them.
     IF known + new_sets > most_known THEN
@@ -114,12 +152,10 @@ BEGIN
                                             WHERE jsonb_typeof(e) = 'object')$sql$, tenant_schema) USING batch;
     END IF;
     RETURN true;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN false;
 END
 $$;
 COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb) IS
-'Whether what the new sets of a batch are is to be written to known_sets, for which it makes room and takes the lock. Called by vitals.store_snapshots.';
+'Whether what the new sets of a batch are is to be written to known_sets, for which it makes room and holds the names of metrics. Called by vitals.store_snapshots.';
 
 CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
 LANGUAGE plpgsql STABLE

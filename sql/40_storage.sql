@@ -158,6 +158,7 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     most_sets constant integer := 40000;
+    remembers constant boolean := vitals.may_remember_sets(tenant_schema, batch);
     ids uuid[];
     first_time timestamptz;
     last_time timestamptz;
@@ -301,8 +302,8 @@ BEGIN
                  OR (plain OR $3) AND (SELECT count(*) FROM %1$I.series_sets) < CASE WHEN plain THEN 2 ELSE 1 END * $2
              ORDER BY set_nr, (set_key IS NOT NULL AND NOT plain) DESC, plain DESC
          ), new_set AS (
-             INSERT INTO %1$I.series_sets (series_keys, hash)
-             SELECT DISTINCT ON (hash) series_keys, hash FROM chosen WHERE set_key IS NULL
+             INSERT INTO %1$I.series_sets (series_keys, hash, names_unsure)
+             SELECT DISTINCT ON (hash) series_keys, hash, NOT $4 FROM chosen WHERE set_key IS NULL
              RETURNING set_key, series_keys, hash
          ), new_member AS (
              INSERT INTO %1$I.set_members (set_key, position, series_key, metric_type_id, instance, json_before, json_after)
@@ -319,7 +320,7 @@ BEGIN
                     $3 OR NOT coalesce(c.plain, true)
              FROM named AS n LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS k ON k.hash = c.hash
              WHERE n.known_as IS NULL
-         )$sql$ || CASE WHEN vitals.may_remember_sets(tenant_schema, batch) THEN remember_sql ELSE '' END || $sql$, vector AS MATERIALIZED (
+         )$sql$ || CASE WHEN remembers THEN remember_sql ELSE '' END || $sql$, vector AS MATERIALIZED (
              SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
                     vitals.pick_values((p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
              FROM poll LEFT JOIN translated AS t USING (set_nr)
@@ -367,7 +368,7 @@ BEGIN
          SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
          FROM stored$sql$, tenant_schema, if_locked)
         INTO ids, first_time, last_time, to_merge
-        USING batch, most_sets, vitals.has_room_for_sets(tenant_schema);
+        USING batch, most_sets, vitals.has_room_for_sets(tenant_schema), remembers;
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
             $sql$WITH free AS MATERIALIZED (
@@ -553,6 +554,7 @@ BEGIN
                         WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);
     END LOOP;
+    PERFORM vitals.settle_names(tenant_schema);
     EXECUTE format('DELETE FROM %I.latest_collections AS l WHERE l.collected_at < $1', tenant_schema) USING expired_at;
     EXECUTE format(
         $sql$WITH gone AS MATERIALIZED (
