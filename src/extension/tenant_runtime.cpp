@@ -264,6 +264,11 @@ void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
     TargetRuntime runtime{.target = std::move(target), .health = {}};
     runtime.health = runtime.target.stored_health;
     runtime.failure = runtime.target.stored_failure;
+    // What was read of it may not be stored yet.
+    if (const auto* newest = samples_.newest_of(runtime.target.server_id)) {
+        runtime.health = {newest->status, newest->consecutive_failures};
+        runtime.failure = newest->failure;
+    }
     runtime.wanted = wanted_of(runtime.target);
     targets_.emplace(key, std::move(runtime));
 }

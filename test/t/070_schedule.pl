@@ -146,6 +146,21 @@ cmp_ok(worker('cycles_skipped') - $skipped, '>=', sql("SELECT count(*) FROM ($la
 $node->append_conf('postgresql.conf', "vitals.concurrency = 12\nvitals.collection_timeout = '1s'");
 $node->reload;
 
+# -- a server that is switched off and on before what its poll said is stored
+my $reader = background_session($node, 'app');
+$reader->query('BEGIN; LOCK TABLE tenant_acme.collection_state IN SHARE MODE');
+my $polls_before = worker('polls');
+add_polled_server($node, 'app', 'acme', 'blink', host => "'refused'");
+within($sample_limit, 'its status is logged', sub { count_in_log($node, qr/server "blink" of tenant "acme" is offline/) == 1 });
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_stop('blink')");
+within($sample_limit, 'it is off', sub { worker('targets') eq '3' });
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_start('blink')");
+within($sample_limit, 'it is polled again', sub { scalar(jobs('refused', 'poll')) == 2 && worker('polls') >= $polls_before + 2 && worker('in_flight') eq '0' });
+is(snapshots_of($node, 'app', 'acme', 'blink'), '0', 'nothing of it is stored yet');
+is(count_in_log($node, qr/server "blink" of tenant "acme" is offline/), 1, 'its status is still logged once');
+$reader->query('COMMIT');
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_stop('blink')");
+
 # -- the end: what is in flight is stored
 within($sample_limit, 'nothing is in flight', sub { worker('in_flight') eq '0' });
 add_polled_server($node, 'app', 'small', 'late', host => "'slow-700'");
