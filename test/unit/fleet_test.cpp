@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <map>
 #include <queue>
-#include <ranges>
 #include <string>
 
 #include "core/fair_share.h"
@@ -77,8 +76,11 @@ class Fleet {
     }
     // The same, with the cycles that were skipped.
     [[nodiscard]] std::pair<std::int64_t, std::int64_t> cycles(int tenant) {
-        const auto [least, most] = std::ranges::minmax(std::views::values(tenants_[tenant].cycles));
-        return {least, most};
+        const auto& cycles = tenants_[tenant].cycles;
+        const auto [least, most] = std::minmax_element(
+            cycles.begin(), cycles.end(), [](const auto& one, const auto& other) { return one.second < other.second; });
+        if (least == cycles.end()) return {0, 0};
+        return {least->second, most->second};
     }
     [[nodiscard]] std::size_t most_in_flight() const { return most_in_flight_; }
     [[nodiscard]] std::size_t probes() const { return probes_; }
