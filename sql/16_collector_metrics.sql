@@ -15,6 +15,7 @@ INSERT INTO vitals.metric_catalogue (name, unit, kind, scale, connectors, descri
     ('collector_polls_failed', 'polls', 'delta', 0, '{collector}', 'Polls of which nothing could be read, since the sample before.'),
     ('collector_polls_lost', 'polls', 'delta', 0, '{collector}', 'Polls that got lost with their prober, since the sample before.'),
     ('collector_errors', 'polls', 'delta', 0, '{collector}', 'Polls that ended with an error since the sample before, by error class.'),
+    ('collector_cycles_skipped', 'cycles', 'delta', 0, '{collector}', 'Cycles that came and went before anything could be done for them, since the sample before.'),
     ('collector_probes', 'probes', 'delta', 0, '{collector}', 'Probes of servers that are down, since the sample before.'),
     ('collector_samples_stored', 'samples', 'delta', 0, '{collector}', 'Rows written to server_snapshots since the sample before.'),
     ('collector_samples_lost', 'samples', 'delta', 0, '{collector}', 'Polls since the sample before that a tenant''s tables refused or took too long for.'),

@@ -62,6 +62,7 @@ BEGIN
             last_started_at timestamptz NOT NULL,
             last_collected_at timestamptz,
             next_due_at timestamptz NOT NULL,
+            next_probe_at timestamptz,
             lag_ms double precision NOT NULL,
             duration_ms double precision NOT NULL,
             consecutive_failures integer NOT NULL,
@@ -112,7 +113,11 @@ BEGIN
         $sql$CREATE TABLE %1$I.series_parts (
             part_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
-            hash uuid NOT NULL UNIQUE)$sql$,
+            hash uuid NOT NULL UNIQUE,
+            names_unsure boolean NOT NULL DEFAULT false)$sql$,
+        $sql$COMMENT ON COLUMN %1$I.series_parts.names_unsure IS
+            'Made while somebody may have been renaming metrics: part_members has to be looked at again.'$sql$,
+        $sql$CREATE INDEX ix_series_parts_names_unsure ON %1$I.series_parts (part_key) WHERE names_unsure$sql$,
         $sql$CREATE TABLE %1$I.set_parts (
             set_key integer NOT NULL,
             start integer NOT NULL,
@@ -277,7 +282,7 @@ BEGIN
          LANGUAGE plpgsql
          SET search_path TO pg_catalog, pg_temp
          AS 'BEGIN
-             PERFORM vitals.label_sets(tg_table_schema);
+             PERFORM vitals.label_parts(tg_table_schema);
              RETURN NULL;
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types
@@ -315,7 +320,7 @@ BEGIN
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_sets
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_parts
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OF part_key, series_keys, hash OR DELETE OR TRUNCATE ON %1$I.series_parts
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
         $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$]
     LOOP

@@ -38,7 +38,7 @@ RETURN $sql$
 COMMENT ON FUNCTION vitals.new_members_sql(text) IS
 'A statement, for format() with the tenant''s schema, that writes the rows of part_members of new parts. parts: a relation with part_key and series_keys.';
 
-CREATE FUNCTION vitals.label_sets(tenant_schema name) RETURNS void
+CREATE FUNCTION vitals.label_parts(tenant_schema name, only_parts integer[] DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -46,14 +46,51 @@ BEGIN
     EXECUTE format(
         'UPDATE %1$I.part_members AS m SET json_before = l.json_before, json_after = l.json_after FROM ('
             || vitals.labelled_members_sql(
-                'SELECT m.part_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.part_members AS m')
+                'SELECT m.part_key, m.position, m.series_key, m.metric_type_id, m.instance FROM %1$I.part_members AS m
+                 WHERE $1 IS NULL OR m.part_key = ANY ($1)')
             || ') AS l
-         WHERE m.part_key = l.part_key AND m.position = l.position
-             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema);
+         WHERE ($1 IS NULL OR m.part_key = ANY ($1)) AND m.part_key = l.part_key AND m.position = l.position
+             AND (m.json_before, m.json_after) IS DISTINCT FROM (l.json_before, l.json_after)', tenant_schema) USING only_parts;
 END
 $$;
-COMMENT ON FUNCTION vitals.label_sets(name) IS
-'Writes the texts between the values of all sets of series anew. Called when metrics are renamed.';
+COMMENT ON FUNCTION vitals.label_parts(name, integer[]) IS
+'Writes the texts between the values of parts of sets of series anew, of all or of those given by their keys. Called when metrics are renamed.';
+
+CREATE FUNCTION vitals.hold_names(tenant_schema name) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
+    RETURN true;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN false;
+END
+$$;
+COMMENT ON FUNCTION vitals.hold_names(name) IS
+'Keeps the metric types of a tenant as they are until the end of the transaction, and returns true; false if a transaction that changes them is open, for which it does not wait.';
+
+-- Who makes a part while metrics are being renamed sees their old names, and who renames them does not see the part.
+CREATE FUNCTION vitals.settle_names(tenant_schema name) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    unsure integer[];
+BEGIN
+    IF NOT vitals.hold_names(tenant_schema) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT array_agg(k.part_key) FROM %I.series_parts AS k WHERE k.names_unsure', tenant_schema) INTO unsure;
+    IF unsure IS NOT NULL THEN
+        PERFORM vitals.label_parts(tenant_schema, unsure);
+        EXECUTE format('UPDATE %I.series_parts AS k SET names_unsure = false WHERE k.part_key = ANY ($1)', tenant_schema) USING unsure;
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION vitals.settle_names(name) IS
+'Does what vitals.hold_names does, and then gives parts of sets that were made while somebody may have been renaming metrics the names that they have now. Called by vitals.may_remember_sets and vitals.maintain_tenant.';
 
 CREATE FUNCTION vitals.want_names() RETURNS jsonb
 LANGUAGE plpgsql
@@ -98,9 +135,10 @@ BEGIN
     IF new_hashes = '{}' THEN
         RETURN false;
     END IF;
-    -- Not there while a transaction that changes metric types is open: what it changes is not to be remembered, and not
-    -- to be waited for.
-    EXECUTE format('LOCK TABLE %I.known_sets IN ROW EXCLUSIVE MODE NOWAIT', tenant_schema);
+    -- What somebody is changing is not to be remembered.
+    IF NOT vitals.settle_names(tenant_schema) THEN
+        RETURN false;
+    END IF;
     parts := ARRAY(SELECT (p ->> 'hash')::uuid FROM jsonb_array_elements(new_sets) AS s, jsonb_array_elements(s -> 'parts') AS p
                    WHERE p ? 'hash');
     EXECUTE format('SELECT (SELECT count(*) FROM %1$I.known_sets) + cardinality($1) > $2,
@@ -117,12 +155,10 @@ BEGIN
         EXECUTE format('DELETE FROM %I.known_parts AS k WHERE k.names_hash <> ALL ($1)', tenant_schema) USING parts;
     END IF;
     RETURN true;
-EXCEPTION WHEN lock_not_available THEN
-    RETURN false;
 END
 $$;
 COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb, jsonb) IS
-'Whether what the new sets of a batch are, and their parts, is to be written to known_sets and known_parts, for which it makes room and takes the lock. all_sets: those of the batch, which keep their place. Called by vitals.add_sets.';
+'Whether what the new sets of a batch are, and their parts, is to be written to known_sets and known_parts, for which it makes room and holds the names of metrics. all_sets: those of the batch, which keep their place. Called by vitals.add_sets.';
 
 CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
 LANGUAGE plpgsql STABLE

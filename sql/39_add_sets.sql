@@ -82,8 +82,8 @@ BEGIN
              SELECT c.*, md5(c.series_keys::text)::uuid AS hash, k.part_key
              FROM content AS c LEFT JOIN %1$I.series_parts AS k ON k.hash = md5(c.series_keys::text)::uuid
          ), new_part AS (
-             INSERT INTO %1$I.series_parts (series_keys, hash)
-             SELECT DISTINCT ON (h.hash) h.series_keys, h.hash FROM hashed AS h WHERE h.part_key IS NULL
+             INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
+             SELECT DISTINCT ON (h.hash) h.series_keys, h.hash, NOT $3 FROM hashed AS h WHERE h.part_key IS NULL
              RETURNING part_key, series_keys, hash
          ), new_member AS ($sql$ || vitals.new_members_sql('new_part') || $sql$
          ), layout AS MATERIALIZED (
@@ -98,7 +98,7 @@ BEGIN
          SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
                            l.is_whole)::vitals.part_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING parts, vitals.has_room_for_sets(tenant_schema);
+        INTO layouts USING parts, vitals.has_room_for_sets(tenant_schema), remember;
     RETURN layouts;
 END
 $$;
@@ -216,8 +216,8 @@ BEGIN
              INSERT INTO %1$I.series_sets (series_keys, hash) SELECT m.series_keys, m.hash FROM to_make AS m
              RETURNING set_key, hash
          ), new_part AS (
-             INSERT INTO %1$I.series_parts (series_keys, hash)
-             SELECT m.series_keys, m.hash FROM to_make AS m WHERE m.plain AND m.known_part IS NULL
+             INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
+             SELECT m.series_keys, m.hash, NOT $5 FROM to_make AS m WHERE m.plain AND m.known_part IS NULL
              RETURNING part_key, series_keys, hash
          ), new_member AS ($sql$ || vitals.new_members_sql('new_part') || $sql$
          ), new_set_part AS (
@@ -234,7 +234,7 @@ BEGIN
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING sets, parts, has_room, most_sets;
+        INTO layouts USING sets, parts, has_room, most_sets, remember;
     RETURN layouts;
 END
 $$;

@@ -184,8 +184,8 @@ DECLARE
              SELECT server_id, p ->> 'status' AS status, collected_at AS status_since,
                     (p ->> 'started_at')::timestamptz AS last_started_at,
                     CASE WHEN (p ->> 'collected')::boolean THEN collected_at END AS last_collected_at,
-                    (p ->> 'next_due_at')::timestamptz AS next_due_at, (p ->> 'lag_ms')::double precision AS lag_ms,
-                    (p ->> 'duration_ms')::double precision AS duration_ms,
+                    (p ->> 'next_due_at')::timestamptz AS next_due_at, (p ->> 'next_probe_at')::timestamptz AS next_probe_at,
+                    (p ->> 'lag_ms')::double precision AS lag_ms, (p ->> 'duration_ms')::double precision AS duration_ms,
                     (p ->> 'consecutive_failures')::integer AS consecutive_failures,
                     p #>> '{error,class}' AS last_error_class, (p #>> '{error,number}')::integer AS last_error_number,
                     p #>> '{error,message}' AS last_error, CASE WHEN p ? 'error' THEN collected_at END AS last_error_at,
@@ -199,7 +199,7 @@ DECLARE
                  status_since = CASE WHEN st.status = e.status THEN st.status_since ELSE e.status_since END,
                  last_started_at = coalesce(e.last_started_at, st.last_started_at),
                  last_collected_at = coalesce(e.last_collected_at, st.last_collected_at),
-                 next_due_at = e.next_due_at, lag_ms = coalesce(e.lag_ms, st.lag_ms),
+                 next_due_at = e.next_due_at, next_probe_at = e.next_probe_at, lag_ms = coalesce(e.lag_ms, st.lag_ms),
                  duration_ms = coalesce(e.duration_ms, st.duration_ms),
                  consecutive_failures = e.consecutive_failures,
                  last_error_class = e.last_error_class, last_error_number = e.last_error_number,
@@ -213,10 +213,11 @@ DECLARE
              INSERT INTO %1$I.collection_state
                  (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms,
                   consecutive_failures, last_error_class, last_error_number, last_error, last_error_at, facts, login_ms,
-                  query_ms, bytes, rows, round_trips)
+                  query_ms, bytes, rows, round_trips, next_probe_at)
              SELECT server_id, status, status_since, coalesce(last_started_at, status_since), last_collected_at, next_due_at,
                     coalesce(lag_ms, 0), coalesce(duration_ms, 0), consecutive_failures, last_error_class,
-                    last_error_number, last_error, last_error_at, facts, login_ms, query_ms, bytes, rows, round_trips
+                    last_error_number, last_error, last_error_at, facts, login_ms, query_ms, bytes, rows, round_trips,
+                    next_probe_at
              FROM new_state WHERE server_id NOT IN (SELECT server_id FROM state_of_known)
              ON CONFLICT DO NOTHING
          ), group_state AS (
@@ -483,6 +484,7 @@ BEGIN
                         WHERE NOT EXISTS (SELECT FROM %1$I.servers AS s WHERE s.id = w.server_id)$sql$,
                        tenant_schema, written_by_collector);
     END LOOP;
+    PERFORM vitals.settle_names(tenant_schema);
     EXECUTE format('DELETE FROM %I.latest_collections AS l WHERE l.collected_at < $1', tenant_schema) USING expired_at;
     EXECUTE format(
         $sql$WITH gone AS MATERIALIZED (

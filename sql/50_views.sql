@@ -44,7 +44,8 @@ RETURNS TABLE (
     server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
     consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb,
-    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer)
+    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer,
+    next_probe_at timestamptz)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -60,7 +61,7 @@ BEGIN
                 CASE WHEN c.enabled THEN st.next_due_at END, st.lag_ms * interval '1 millisecond',
                 st.last_collected_at, st.duration_ms * interval '1 millisecond', coalesce(st.consecutive_failures, 0),
                 st.last_error_class, st.last_error, st.last_error_at, st.facts, st.login_ms, st.query_ms, st.bytes, st.rows,
-                st.round_trips
+                st.round_trips, CASE WHEN c.enabled THEN st.next_probe_at END
          FROM %1$I.servers AS s
          LEFT JOIN %1$I.collection_config AS c ON c.server_id = s.id
          LEFT JOIN %1$I.collection_state AS st ON st.server_id = s.id
@@ -74,15 +75,16 @@ RETURNS TABLE (
     server text, server_id uuid, connector text, enabled boolean, interval_seconds integer, status text, state text,
     next_due_at timestamptz, lag interval, last_collected_at timestamptz, duration interval,
     consecutive_failures integer, error_class text, last_error text, last_error_at timestamptz, facts jsonb,
-    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer)
+    login_ms double precision, query_ms double precision, bytes bigint, rows bigint, round_trips integer,
+    next_probe_at timestamptz)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.collection_status_rows() IS 'Rows of the view vitals.collection_status.';
 
 CREATE VIEW vitals.collection_status AS
-SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag,
-    c.last_collected_at, c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts,
+SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.next_probe_at,
+    c.lag, c.last_collected_at, c.duration, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts,
     c.login_ms, c.query_ms, c.bytes, c.rows, c.round_trips
 FROM vitals.collection_status_rows() AS c;
 COMMENT ON VIEW vitals.collection_status IS 'How the collection of every server of your tenant is going.';
@@ -94,7 +96,10 @@ COMMENT ON COLUMN vitals.collection_status.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals.collection_status.state IS
 'stopped: collection is off; paused: it is on, but the database waits for vitals.enable(); no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
-COMMENT ON COLUMN vitals.collection_status.next_due_at IS 'When the next poll is due; NULL while collection is off or before the first one.';
+COMMENT ON COLUMN vitals.collection_status.next_due_at IS
+'When the next poll is due, or, of a server that is probed, its next cycle; NULL while collection is off or before the first one.';
+COMMENT ON COLUMN vitals.collection_status.next_probe_at IS
+'When a server where nobody is there is asked again whether it is back, which makes a poll due at once; NULL while it is polled. Written with each of its cycles: one that is past was made since, in vain, or waits for its turn; the next follows after a longer wait, at most five minutes.';
 COMMENT ON COLUMN vitals.collection_status.lag IS 'How late the last poll started.';
 COMMENT ON COLUMN vitals.collection_status.last_collected_at IS 'When something was read last.';
 COMMENT ON COLUMN vitals.collection_status.duration IS 'How long the last poll took.';

@@ -37,8 +37,8 @@ COMMENT ON FUNCTION vitals.seal_secret(uuid, uuid, text, text) IS
 CREATE FUNCTION vitals.collector_figures(
     OUT tenants integer, OUT targets integer, OUT down integer, OUT in_flight integer, OUT due integer, OUT overdue integer,
     OUT lag_p50_ms double precision, OUT lag_p99_ms double precision, OUT polls bigint, OUT polls_failed bigint,
-    OUT polls_lost bigint, OUT probes bigint, OUT cycles_passed bigint, OUT samples_stored bigint,
-    OUT samples_rejected bigint, OUT samples_dropped bigint, OUT last_problem text, OUT last_problem_at timestamptz)
+    OUT polls_lost bigint, OUT probes bigint, OUT cycles_passed bigint, OUT cycles_skipped bigint,
+    OUT samples_stored bigint, OUT samples_rejected bigint, OUT samples_dropped bigint, OUT last_problem text, OUT last_problem_at timestamptz)
 LANGUAGE c VOLATILE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_collector_figures';

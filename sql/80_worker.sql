@@ -21,7 +21,7 @@ CREATE VIEW vitals.worker_status AS
 SELECT w.pid, w.database, w.state, w.extension_version, w.started_at, w.restarts,
     f.tenants, f.targets, f.down, f.in_flight, f.due, f.overdue,
     f.lag_p50_ms * interval '1 millisecond' AS lag_p50, f.lag_p99_ms * interval '1 millisecond' AS lag_p99,
-    f.polls, f.polls_failed, f.polls_lost, f.probes, f.cycles_passed,
+    f.polls, f.polls_failed, f.polls_lost, f.probes, f.cycles_passed, f.cycles_skipped,
     f.samples_stored, f.samples_rejected, f.samples_dropped,
     coalesce(f.last_problem, w.last_error) AS last_error, coalesce(f.last_problem_at, w.last_error_at) AS last_error_at
 FROM vitals.worker_slots() AS w
@@ -50,6 +50,8 @@ COMMENT ON COLUMN vitals.worker_status.polls_lost IS 'Polls that got lost with t
 COMMENT ON COLUMN vitals.worker_status.probes IS 'How often servers that are down were asked whether they are back.';
 COMMENT ON COLUMN vitals.worker_status.cycles_passed IS
 'Cycles of servers that are down: each leaves a row with status offline, without a connection being tried.';
+COMMENT ON COLUMN vitals.worker_status.cycles_skipped IS
+'Cycles that came and went before anything could be done for them, since the poll before waited for a place or took too long: at most the ten newest per poll leave a row, with the status before and nothing else.';
 COMMENT ON COLUMN vitals.worker_status.samples_stored IS 'Rows written to server_snapshots.';
 COMMENT ON COLUMN vitals.worker_status.samples_rejected IS 'Polls that a tenant''s tables refused.';
 COMMENT ON COLUMN vitals.worker_status.samples_dropped IS 'Polls given up because a tenant''s schema took none for too long, or could not take this one, or because the collector had to end.';

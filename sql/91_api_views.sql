@@ -72,7 +72,7 @@ COMMENT ON COLUMN vitals_api.latest_metrics.collected_at IS
 'When it was collected: look here before trusting a value of a server that is offline.';
 
 CREATE VIEW vitals_api.collection_status AS
-SELECT c.server_id, c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at,
+SELECT c.server_id, c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.next_probe_at,
     pg_catalog.round(EXTRACT(epoch FROM c.lag) * 1000, 3) AS lag_ms, c.last_collected_at,
     pg_catalog.round(EXTRACT(epoch FROM c.duration) * 1000, 3) AS duration_ms,
     c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
@@ -89,7 +89,10 @@ COMMENT ON COLUMN vitals_api.collection_status.status IS
 'unknown: not polled yet; online; degraded: connected, but something could not be read; offline: nothing could be read, as often in a row as vitals.offline_after says.';
 COMMENT ON COLUMN vitals_api.collection_status.state IS
 'stopped: collection is off; paused: it is on, but nothing is collected in this database; no collector: it is on, but no collector runs; waiting: for the first poll; scheduled; overdue: the next poll is more than 10 seconds late.';
-COMMENT ON COLUMN vitals_api.collection_status.next_due_at IS 'When the next poll is due; null while collection is off or before the first one.';
+COMMENT ON COLUMN vitals_api.collection_status.next_due_at IS
+'When the next poll is due, or, of a server that is probed, its next cycle; null while collection is off or before the first one.';
+COMMENT ON COLUMN vitals_api.collection_status.next_probe_at IS
+'When a server where nobody is there is asked again whether it is back, which makes a poll due at once; null while it is polled. Written with each of its cycles: one that is past was made since, in vain, or waits for its turn; the next follows after a longer wait, at most five minutes.';
 COMMENT ON COLUMN vitals_api.collection_status.lag_ms IS 'How many milliseconds late the last poll started.';
 COMMENT ON COLUMN vitals_api.collection_status.last_collected_at IS 'When something was read last; null if never.';
 COMMENT ON COLUMN vitals_api.collection_status.duration_ms IS 'How many milliseconds the last poll took.';

@@ -101,6 +101,7 @@ Json to_json(const PollRecord& record, Sets& sets) {
               {"next_due_at", record.next_due_at}, {"status", to_text(record.status)},
               {"collected", record.collected},     {"consecutive_failures", record.consecutive_failures}};
     if (!record.started_at.empty()) json["started_at"] = record.started_at;
+    if (!record.next_probe_at.empty()) json["next_probe_at"] = record.next_probe_at;
     put(json, "lag_ms", record.lag_ms);
     put(json, "duration_ms", record.duration_ms);
     put(json, "interval_ms", record.interval_ms);

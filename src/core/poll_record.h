@@ -26,8 +26,9 @@ struct PollRecord {
     std::string server_id;  // uuid
     // Times as text that timestamptz reads, in UTC with milliseconds.
     std::string collected_at;
-    std::string started_at;  // empty: a cycle that passed without a poll, since the target is down
+    std::string started_at;  // empty: a cycle without a poll, which passed since the target is down, or was skipped
     std::string next_due_at;
+    std::string next_probe_at;  // empty: it is not probed but polled
     TargetStatus status = TargetStatus::unknown;
     bool collected = false;  // something was read
     int consecutive_failures = 0;

@@ -31,6 +31,17 @@ Schedule::Time next_place(Schedule::Time after, milliseconds interval, milliseco
     return Schedule::Time{place};
 }
 
+// The first cycle after that of a poll that is due then. The first poll comes at once and seldom at its place; half an
+// interval keeps the second one from following on its heels, with a rate over a second or two.
+Schedule::Time cycle_after(Schedule::Time due, milliseconds interval, milliseconds phase) noexcept {
+    return next_place(due + interval / 2, interval, phase);
+}
+
+Schedule::Skipped skipped_from(Schedule::Time first, milliseconds interval, Schedule::Time now) noexcept {
+    if (first > now) return {};
+    return {.count = (now - first) / interval + 1, .first = first, .interval = interval};
+}
+
 milliseconds usable(milliseconds interval) noexcept {
     return std::clamp(interval, least_interval, most_interval);
 }
@@ -75,7 +86,9 @@ void Schedule::put(Key key, std::string_view identity, milliseconds wanted, Time
     const milliseconds interval = usable(wanted);
     const auto known = entries_.find(key);
     if (known == entries_.end()) {
-        wait_until(key, add(key, identity, interval, lane), Wait::poll, now);
+        Entry& entry = add(key, identity, interval, lane);
+        entry.cycle = cycle_after(now, entry.interval, entry.phase);
+        wait_until(key, entry, Wait::poll, now);
         return;
     }
     Entry& entry = known->second;
@@ -83,8 +96,13 @@ void Schedule::put(Key key, std::string_view identity, milliseconds wanted, Time
     entry.interval = interval;
     entry.phase = phase_of(identity, interval);
     const Time place = next_place(now, interval, entry.phase);
-    if (entry.down) begin_cycles(key, entry, std::min(entry.cycle, place));
+    const Time cycle = std::min(entry.cycle, place);
+    if (entry.down) begin_cycles(key, entry, cycle);
     if (entry.wait == Wait::poll) wait_until(key, entry, Wait::poll, std::min(entry.due, place));
+    if (!entry.down) {
+        const bool to_come = entry.wait == Wait::poll && entry.due > now;
+        entry.cycle = to_come ? cycle_after(entry.due, interval, entry.phase) : cycle;
+    }
 }
 
 void Schedule::put_down(Key key, std::string_view identity, milliseconds wanted, Time now) {
@@ -125,36 +143,37 @@ std::optional<Schedule::Due> Schedule::take_due(Time now, const Places& places) 
     return std::nullopt;
 }
 
-std::vector<Schedule::Key> Schedule::take_passed(Time now) {
-    std::vector<Key> passed;
+std::vector<Schedule::Passed> Schedule::take_passed(Time now) {
+    std::vector<Passed> passed;
     while (!cycles_.empty() && cycles_.begin()->first <= now) {
-        const Key key = cycles_.begin()->second;
+        const auto [cycle, key] = *cycles_.begin();
         Entry& entry = entries_.at(key);
+        passed.push_back({.key = key, .skipped = skipped_from(cycle + entry.interval, entry.interval, now)});
         begin_cycles(key, entry, next_place(now, entry.interval, entry.phase));
-        passed.push_back(key);
     }
     return passed;
 }
 
-Schedule::Time Schedule::done(Key key, Ending ending, Time now) {
+Schedule::Done Schedule::done(Key key, Ending ending, Time now) {
     const auto found = entries_.find(key);
-    if (found == entries_.end()) return Time{};
+    if (found == entries_.end()) return {};
     Entry& entry = found->second;
     stop_waiting(key, entry);
-    // The first poll comes at once and seldom at its place; half an interval keeps the second one from following on its
-    // heels, with a rate over a second or two.
-    const Time next = next_place(std::max(now, entry.due + entry.interval / 2), entry.interval, entry.phase);
+    const Skipped skipped = skipped_from(entry.cycle, entry.interval, now);
+    const Time next =
+        std::max(next_place(now, entry.interval, entry.phase), cycle_after(entry.due, entry.interval, entry.phase));
     if (ending == Ending::down) {
         entry.lane = Lane::failing;
         begin_cycles(key, entry, next);
         wait_until(key, entry, Wait::probe, now + entry.backoff.failed_after({}));
-        return next;
+        return {.next = next, .skipped = skipped};
     }
     end_cycles(key, entry);
     if (ending == Ending::good) entry.backoff = probe_backoff();
     entry.lane = ending == Ending::good ? Lane::proven : Lane::failing;
+    entry.cycle = next + entry.interval;
     wait_until(key, entry, Wait::poll, next);
-    return next;
+    return {.next = next, .skipped = skipped};
 }
 
 void Schedule::probed(Key key, bool answered, Time now) {
@@ -164,9 +183,7 @@ void Schedule::probed(Key key, bool answered, Time now) {
     entry.probing = false;
     const auto wanted = std::exchange(entry.poll_after_probe, std::nullopt);
     if (answered || wanted) {
-        end_cycles(key, entry);
-        entry.lane = wanted.value_or(Lane::failing);
-        wait_until(key, entry, Wait::poll, now);
+        poll_soon(key, entry, wanted.value_or(Lane::failing), now);
     } else {
         wait_until(key, entry, Wait::probe, now + entry.backoff.failed_after({}));
     }
@@ -186,11 +203,7 @@ void Schedule::hurry(Key key, Time now, Lane lane) {
     if (entry.probing) {
         entry.poll_after_probe = lane;
     } else if (entry.wait != Wait::none) {
-        const Time due = entry.wait == Wait::poll ? std::min(entry.due, now) : now;
-        stop_waiting(key, entry);
-        end_cycles(key, entry);
-        entry.lane = lane;
-        wait_until(key, entry, Wait::poll, due);
+        poll_soon(key, entry, lane, entry.wait == Wait::poll ? std::min(entry.due, now) : now);
     }
 }
 
@@ -209,6 +222,13 @@ Schedule::Time Schedule::next_cycle(Key key) const {
 bool Schedule::is_down(Key key) const {
     const auto found = entries_.find(key);
     return found != entries_.end() && found->second.down;
+}
+
+std::optional<Schedule::Time> Schedule::next_probe(Key key) const {
+    const auto found = entries_.find(key);
+    if (found == entries_.end()) return std::nullopt;
+    const Entry& entry = found->second;
+    return entry.wait == Wait::probe || entry.probing ? std::optional(entry.due) : std::nullopt;
 }
 
 std::optional<Schedule::Time> Schedule::next_due(const Places& places) const {
@@ -250,6 +270,18 @@ void Schedule::wait_until(Key key, Entry& entry, Wait wait, Time due) {
     entry.due = due;
     entry.wait = wait;
     queues_.at(queue_of(entry)).emplace(due, key);
+}
+
+// The poll leaves the row of a cycle that has come and not passed yet.
+void Schedule::poll_soon(Key key, Entry& entry, Lane lane, Time due) {
+    const Time own = entry.down ? std::min(entry.cycle, due) : due;
+    const Time cycle = cycle_after(own, entry.interval, entry.phase);
+    const bool was_down = entry.down;
+    stop_waiting(key, entry);
+    end_cycles(key, entry);
+    entry.cycle = was_down ? cycle : std::min(entry.cycle, cycle);
+    entry.lane = lane;
+    wait_until(key, entry, Wait::poll, due);
 }
 
 void Schedule::stop_waiting(Key key, Entry& entry) {

@@ -2,7 +2,7 @@
 //
 // Every target has a stable phase (a hash of its id), so that a fleet's polls spread over the interval and keep their
 // places across restarts of the collector. A target that is new, or was switched on, is due at once. A poll that is
-// late is done once and not made up for.
+// late is done once and not made up for: the cycles that came and went meanwhile are skipped, and said to be.
 //
 // Targets that answer are never kept waiting by those that do not: each waits in a lane, and only the first lane may
 // use all places. A target that is down is not polled any more but probed, after growing waits; its cycles pass without
@@ -80,6 +80,21 @@ class Schedule {
         bool probe = false;
     };
 
+    // Cycles that came and went before anything was done for them.
+    struct Skipped {
+        std::int64_t count = 0;
+        Time first{};  // the others follow, an interval apart
+        std::chrono::milliseconds interval{};
+    };
+    struct Done {
+        Time next{};  // when the next cycle begins; the epoch for a target that was removed meanwhile
+        Skipped skipped{};
+    };
+    struct Passed {
+        Key key = 0;
+        Skipped skipped{};  // after the one that has passed
+    };
+
     // How a poll ended.
     enum class Ending {
         good,
@@ -101,10 +116,10 @@ class Schedule {
     // before done(), probed() or again().
     std::optional<Due> take_due(Time now, const Places& places);
     // The targets that are down and whose cycle has come: each once a cycle.
-    std::vector<Key> take_passed(Time now);
+    std::vector<Passed> take_passed(Time now);
 
-    // The poll ended. Returns when the next cycle begins; the epoch for a target that was removed meanwhile.
-    Time done(Key key, Ending ending, Time now);
+    // The poll ended.
+    Done done(Key key, Ending ending, Time now);
     // The probe ended. An answer makes a poll due at once.
     void probed(Key key, bool answered, Time now);
     // The poll or probe got lost through no fault of the target: it is due again after the delay.
@@ -117,6 +132,8 @@ class Schedule {
     // When the cycle of a target that is down begins, or its next poll is due.
     [[nodiscard]] Time next_cycle(Key key) const;
     [[nodiscard]] bool is_down(Key key) const;
+    // When a target is probed next, or the probe that runs was due; nothing for one that is polled.
+    [[nodiscard]] std::optional<Time> next_probe(Key key) const;
 
     // When take_due() will have something, given the places; and when take_passed() will.
     [[nodiscard]] std::optional<Time> next_due(const Places& places) const;
@@ -132,7 +149,9 @@ class Schedule {
         std::chrono::milliseconds interval{};
         std::chrono::milliseconds phase{};
         Time due{};
-        Time cycle{};  // while down
+        // While down the cycle that passes next; else the first after that of the poll: if it comes before the poll has
+        // ended, it is skipped.
+        Time cycle{};
         Wait wait = Wait::none;
         Lane lane = Lane::unproven;
         bool down = false;
@@ -148,6 +167,7 @@ class Schedule {
     [[nodiscard]] static std::size_t queue_of(const Entry& entry) noexcept;
     [[nodiscard]] static Lane lane_of_queue(std::size_t queue) noexcept;
     void wait_until(Key key, Entry& entry, Wait wait, Time due);
+    void poll_soon(Key key, Entry& entry, Lane lane, Time due);
     void stop_waiting(Key key, Entry& entry);
     void begin_cycles(Key key, Entry& entry, Time first);
     void end_cycles(Key key, Entry& entry);

@@ -17,4 +17,8 @@ std::string utc_text(std::chrono::system_clock::time_point at) {
     return text.data();
 }
 
+std::string WallClock::text_of(std::chrono::steady_clock::time_point at) const {
+    return utc_text(wall_ + std::chrono::duration_cast<std::chrono::system_clock::duration>(at - now_));
+}
+
 }  // namespace vitals::core

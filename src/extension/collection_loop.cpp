@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/fair_share.h"
@@ -79,6 +80,7 @@ class CollectionLoop {
     void turn() {
         reload_if_due();
         if (paused_) return;
+        read_passed_over();
         serve_requests();
         dispatch();
         store_and_wait();
@@ -92,6 +94,7 @@ class CollectionLoop {
     void reload_if_due();
     void reload(Time now);
     void read_everything(Time now);
+    void read_passed_over();
     void read_definitions(Time now);
     void note_definitions_problem(const std::string& problem, const char* hint);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
@@ -142,7 +145,8 @@ void CollectionLoop::reload(Time now) {
 
 void CollectionLoop::read_everything(Time now) {
     // Remembered before reading, so that a change during it is read next time.
-    generation_ = configuration_generation();
+    const auto read_before = std::exchange(generation_, configuration_generation());
+    const bool changed = generation_ != read_before;
     next_reload_ = now + setting_reload_interval();
     if (definitions_of_ != generation_ && next_definitions_ > now)
         next_reload_ = std::min(next_reload_, next_definitions_);
@@ -162,7 +166,7 @@ void CollectionLoop::read_everything(Time now) {
         active.insert(tenant.key);
         auto& runtime = tenants_[tenant.key];
         if (!runtime) runtime = std::make_unique<TenantRuntime>(tenant, context_);
-        runtime->reload(std::move(tenant), now);
+        runtime->reload(std::move(tenant), changed, now);
         runtime->maintain_if_due();
     }
     std::erase_if(tenants_, [&](const auto& entry) {
@@ -170,6 +174,19 @@ void CollectionLoop::read_everything(Time now) {
         share_.forget(entry.first);
         return true;
     });
+}
+
+// A change of a tenant that had to wait when the others were read is seen once its wait is over. Among all that is
+// read, so that many such tenants leave the rest its time.
+void CollectionLoop::read_passed_over() {
+    for (const auto& [key, tenant] : tenants_) {
+        const Time now = Clock::now();
+        if (now < earliest_reload_) return;
+        const auto wanted_at = tenant->read_wanted_at();
+        if (!wanted_at || now < *wanted_at) continue;
+        tenant->read(now);
+        earliest_reload_ = reload_pace_.done(now, Clock::now());
+    }
 }
 
 // They change with the extension, and with the waits that somebody classifies: less often than tenants' configurations.
@@ -322,8 +339,11 @@ std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
     if (!published_) next = std::min(next, publish_not_before_);
     if (more_requests_) next = now;
     const std::size_t most = end_at_ ? 0 : most_of_one();
-    for (const auto& [key, tenant] : tenants_)
+    for (const auto& [key, tenant] : tenants_) {
         next = std::min(next, tenant->next_event(tenant->in_flight() < most, now));
+        const auto read_at = end_at_ ? std::nullopt : tenant->read_wanted_at();
+        if (read_at) next = std::min(next, std::max(*read_at, earliest_reload_));
+    }
     return std::max(std::chrono::ceil<std::chrono::milliseconds>(next - now), 0ms);
 }
 

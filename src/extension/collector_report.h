@@ -28,6 +28,7 @@ struct CollectorFigures {
     std::array<std::int64_t, core::error_class_count> failures{};  // polls with an error, by class
     std::int64_t probes = 0;
     std::int64_t cycles_passed = 0;   // of targets that are down
+    std::int64_t cycles_skipped = 0;  // nothing was done for them in time
     std::int64_t polls_lost = 0;      // with their prober
     std::int64_t samples_stored = 0;  // rows of server_snapshots
     std::int64_t samples_rejected = 0;

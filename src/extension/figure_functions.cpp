@@ -49,6 +49,7 @@ HeapTuple form_figures(const CollectorReport& report, TupleDesc descriptor) {
                       Int64GetDatum(figures.polls_lost),
                       Int64GetDatum(figures.probes),
                       Int64GetDatum(figures.cycles_passed),
+                      Int64GetDatum(figures.cycles_skipped),
                       Int64GetDatum(figures.samples_stored),
                       Int64GetDatum(figures.samples_rejected),
                       Int64GetDatum(figures.samples_dropped),
@@ -57,7 +58,7 @@ HeapTuple form_figures(const CollectorReport& report, TupleDesc descriptor) {
     bool nulls[std::size(values)] = {};
     values[6] = float_or_null(figures.lag_p50_ms, nulls[6]);
     values[7] = float_or_null(figures.lag_p99_ms, nulls[7]);
-    nulls[16] = nulls[17] = report.last_error_at == 0;
+    nulls[17] = nulls[18] = report.last_error_at == 0;
     return heap_form_tuple(descriptor, values, nulls);
 }
 

@@ -57,6 +57,7 @@ core::Result OwnMetrics::poll(const CollectorFigures& figures, const std::vector
     add("collector_polls_sec", per_second(delta(&CollectorFigures::polls)));
     add("collector_polls_failed", delta(&CollectorFigures::polls_failed));
     add("collector_polls_lost", delta(&CollectorFigures::polls_lost));
+    add("collector_cycles_skipped", delta(&CollectorFigures::cycles_skipped));
     add("collector_probes", delta(&CollectorFigures::probes));
     add("collector_samples_stored", delta(&CollectorFigures::samples_stored));
     add("collector_samples_lost",

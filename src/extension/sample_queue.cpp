@@ -74,6 +74,16 @@ void SampleQueue::add(core::PollRecord record, std::vector<Request> requests, Ti
     }
 }
 
+bool SampleQueue::has_room() const noexcept {
+    return all_.records < most_waiting / 2;
+}
+
+const core::PollRecord* SampleQueue::newest_of(std::string_view server_id) const {
+    const auto found = std::find_if(waiting_.rbegin(), waiting_.rend(),
+                                    [&](const Waiting& waiting) { return waiting.record.server_id == server_id; });
+    return found == waiting_.rend() ? nullptr : &found->record;
+}
+
 void SampleQueue::forget_oldest() {
     const Waiting& oldest = waiting_.front();
     --all_.records;

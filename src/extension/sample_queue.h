@@ -9,6 +9,7 @@
 #include <deque>
 #include <exception>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/known_sets.h"
@@ -41,6 +42,10 @@ class SampleQueue {
     // At once, whatever follows. Returns how many samples are lost if it fails.
     std::size_t flush_last(const Tenant& tenant, std::chrono::milliseconds limit);
 
+    // For rows that say less than others, and must not be what those are dropped for.
+    [[nodiscard]] bool has_room() const noexcept;
+    // The newest record of a server that waits; null if there is none. Valid until something is added or stored.
+    [[nodiscard]] const core::PollRecord* newest_of(std::string_view server_id) const;
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
     // When flush() should be called at the latest.
     [[nodiscard]] Time flush_at() const { return std::max(is_full({}) ? Time{} : oldest_ + most_age, not_before_); }

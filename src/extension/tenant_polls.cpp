@@ -23,6 +23,9 @@ constexpr int most_lost_in_a_row = 2;
 // A probe is less than a poll. A connection attempt that got lost is repeated by the kernel after a second.
 constexpr auto least_probe_deadline = 2s;
 
+// Of those that one poll or one passed cycle finds: more rows would say no more, however long the machine slept.
+constexpr std::int64_t most_skipped_rows = 10;
+
 double milliseconds_of(Clock::duration span) {
     return std::chrono::duration<double, std::milli>(span).count();
 }
@@ -161,14 +164,23 @@ void TenantRuntime::finish_probe(TargetRuntime& runtime, const JobInFlight& job,
 
 void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now) {
     const auto before = runtime.health;
+    auto failure_before = std::exchange(runtime.failure, std::move(result.failure));
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
-    runtime.failure = std::move(result.failure);
-    const Time next_due = schedule_.done(job.due.key, ending_of(runtime.health, runtime.failure, result.outcome), now);
+    const auto [next_due, skipped] =
+        schedule_.done(job.due.key, ending_of(runtime.health, runtime.failure, result.outcome), now);
     ++context_.figures.polls;
     if (result.outcome == core::Outcome::failed) ++context_.figures.polls_failed;
     if (runtime.failure) ++context_.figures.failures.at(static_cast<std::size_t>(runtime.failure->error_class));
 
-    core::PollRecord record = make_record(runtime, next_due, now);
+    const core::WallClock clock(now);
+    core::PollRecord record = make_record(job.due.key, next_due, clock);
+    if (skipped.count > 0) {
+        core::PollRecord as_before = record;
+        as_before.status = before.status;
+        as_before.consecutive_failures = before.consecutive_failures;
+        as_before.failure = std::move(failure_before);
+        record_skipped_cycles(as_before, skipped, clock);
+    }
     record.started_at = core::utc_text(job.started_at);
     record.collected = result.outcome != core::Outcome::failed;
     record.lag_ms = milliseconds_of(job.started - job.due.due);
@@ -188,13 +200,14 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     samples_.add(std::move(record), std::move(job.requests), now);
 }
 
-core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time next_due, Time now) const {
-    const auto collected_at = std::chrono::system_clock::now();
+core::PollRecord TenantRuntime::make_record(core::Schedule::Key key, Time next_due,
+                                            const core::WallClock& clock) const {
+    const TargetRuntime& runtime = targets_.at(key);
     core::PollRecord record;
     record.server_id = runtime.target.server_id;
-    record.collected_at = core::utc_text(collected_at);
-    record.next_due_at =
-        core::utc_text(collected_at + std::chrono::duration_cast<std::chrono::microseconds>(next_due - now));
+    record.collected_at = clock.text_of(clock.now());
+    record.next_due_at = clock.text_of(next_due);
+    if (const auto probe = schedule_.next_probe(key)) record.next_probe_at = clock.text_of(*probe);
     record.status = runtime.health.status;
     record.consecutive_failures = runtime.health.consecutive_failures;
     record.failure = runtime.failure;
@@ -203,10 +216,24 @@ core::PollRecord TenantRuntime::make_record(const TargetRuntime& runtime, Time n
 
 // History has no gaps: also a cycle without network work leaves a row.
 void TenantRuntime::record_passed_cycles(Time now) {
-    for (const auto key : schedule_.take_passed(now)) {
-        const TargetRuntime& runtime = targets_.at(key);
+    const core::WallClock clock(now);
+    for (const auto& [key, skipped] : schedule_.take_passed(now)) {
+        core::PollRecord record = make_record(key, schedule_.next_cycle(key), clock);
+        record_skipped_cycles(record, skipped, clock);
         ++context_.figures.cycles_passed;
-        samples_.add(make_record(runtime, schedule_.next_cycle(key), now), {}, now);
+        samples_.add(std::move(record), {}, now);
+    }
+}
+
+// Before what comes after them: the newest record of a server says how it is.
+void TenantRuntime::record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped,
+                                          const core::WallClock& clock) {
+    context_.figures.cycles_skipped += skipped.count;
+    for (auto left = std::min(skipped.count, most_skipped_rows); left > 0 && samples_.has_room(); --left) {
+        const Time at = skipped.first + (skipped.count - left) * skipped.interval;
+        core::PollRecord record = as_before;
+        record.collected_at = clock.text_of(at);
+        samples_.add(std::move(record), {}, clock.now());
     }
 }
 

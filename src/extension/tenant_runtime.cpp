@@ -103,7 +103,7 @@ TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
     define();
 }
 
-void TenantRuntime::reload(Tenant tenant, Time now) {
+void TenantRuntime::reload(Tenant tenant, bool changed, Time now) {
     const bool local_before = has_local_server(tenant_);
     tenant.notify = tenant_.notify;
     tenant_ = std::move(tenant);
@@ -114,8 +114,21 @@ void TenantRuntime::reload(Tenant tenant, Time now) {
     if (local_before != has_local_server(tenant_) || network_changed) prober_.renew();
     if (network_changed) hurry_unreached(now);
     // Not now: that is before the tenants that were read first, whose time is not this one's.
+    if (Clock::now() >= read_not_before_) {
+        read(now);
+    } else if (changed) {
+        passed_over_ = true;
+    }
+}
+
+std::optional<Time> TenantRuntime::read_wanted_at() const {
+    return passed_over_ ? std::optional(read_not_before_) : std::nullopt;
+}
+
+void TenantRuntime::read(Time now) {
     const Time started = Clock::now();
-    if (started < read_not_before_ || !upgraded(started)) return;
+    passed_over_ = false;
+    if (!upgraded(started)) return;
     try {
         if (tenant_.owner_too_powerful) throw std::runtime_error("its role is a superuser, for whom nothing is done");
         auto targets = load_targets(tenant_);
@@ -251,6 +264,11 @@ void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
     TargetRuntime runtime{.target = std::move(target), .health = {}};
     runtime.health = runtime.target.stored_health;
     runtime.failure = runtime.target.stored_failure;
+    // What was read of it may not be stored yet.
+    if (const auto* newest = samples_.newest_of(runtime.target.server_id)) {
+        runtime.health = {newest->status, newest->consecutive_failures};
+        runtime.failure = newest->failure;
+    }
     runtime.wanted = wanted_of(runtime.target);
     targets_.emplace(key, std::move(runtime));
 }

@@ -16,6 +16,7 @@
 #include "core/poll_record.h"
 #include "core/schedule.h"
 #include "core/target_status.h"
+#include "core/time_text.h"
 #include "extension/collector_report.h"
 #include "extension/definitions.h"
 #include "extension/fleet.h"
@@ -46,8 +47,13 @@ class TenantRuntime {
   public:
     TenantRuntime(Tenant tenant, CollectorContext& context);
 
+    // Takes the tenant as it is now and reads its tables, unless that was slow and is to wait. changed: somebody said
+    // that a configuration did, perhaps this tenant's.
+    void reload(Tenant tenant, bool changed, Time now);
     // Reads the targets again and brings the schedule in line. Errors are remembered and logged, once per change.
-    void reload(Tenant tenant, Time now);
+    void read(Time now);
+    // When read() is wanted, if it is: a change came while it was to wait.
+    [[nodiscard]] std::optional<Time> read_wanted_at() const;
 
     // Brings the groups that its prober knows in line with those of the extension and the tenant's own.
     void define();
@@ -117,8 +123,11 @@ class TenantRuntime {
     std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
     void forget_unused_wanted();
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
-    [[nodiscard]] core::PollRecord make_record(const TargetRuntime& runtime, Time next_due, Time now) const;
+    [[nodiscard]] core::PollRecord make_record(core::Schedule::Key key, Time next_due,
+                                               const core::WallClock& clock) const;
     void record_passed_cycles(Time now);
+    void record_skipped_cycles(const core::PollRecord& as_before, const core::Schedule::Skipped& skipped,
+                               const core::WallClock& clock);
     void log_change(const TargetRuntime& runtime, core::TargetStatus before, const core::PollRecord& record) const;
     // Whether a poll ends, or one begins, before the given time.
     [[nodiscard]] bool more_follow(Time until) const;
@@ -146,6 +155,7 @@ class TenantRuntime {
     bool loaded_ = false;          // the targets were read once
     std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for
     Time read_not_before_{};
+    bool passed_over_ = false;  // by a reload, since it came before that
     Time next_maintenance_{};
 };
 

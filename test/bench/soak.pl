@@ -69,11 +69,11 @@ sub show_rows
     figure('rows stored, of so many cycles', sprintf('%d of %.0f', $found[0], $servers * $seconds / $interval));
     compare_figure('cycles without a row', $found[2] + $servers - $found[1], '%d', '<=', 0);
     figure('longest time between two rows of a server', sprintf('%.1f s', $found[3]), sprintf('%.0f s', $longest * $interval));
-    my ($polls, $passed, $stored, $rejected, $dropped, $lost, $failed) = split /\|/,
-      $fleet->sql('SELECT polls, cycles_passed, samples_stored, samples_rejected, samples_dropped, polls_lost, polls_failed FROM vitals.worker_status');
-    figure('polls | failed of them | cycles of servers that are down', "$polls | $failed | $passed");
+    my ($polls, $passed, $skipped, $stored, $rejected, $dropped, $lost, $failed) = split /\|/,
+      $fleet->sql('SELECT polls, cycles_passed, cycles_skipped, samples_stored, samples_rejected, samples_dropped, polls_lost, polls_failed FROM vitals.worker_status');
+    figure('polls | failed of them | cycles of servers that are down | skipped', "$polls | $failed | $passed | $skipped");
     figure('rows | rejected | dropped | repeated since a prober was lost', "$stored | $rejected | $dropped | $lost");
-    compare_figure('polls that are neither stored nor counted', $polls + $passed - $stored - $rejected - $dropped, '%d', '<=', 0);
+    compare_figure('polls that are neither stored nor counted', $polls + $passed + $skipped - $stored - $rejected - $dropped, '%d', '<=', 0);
     return;
 }
 
@@ -102,7 +102,7 @@ my $to = $fleet->sql('SELECT clock_timestamp()');
 $fleet->simulated->control('all', fault => 'none');
 $fleet->pause;
 # What was read last is stored within a second or so. If it is not, that is a figure.
-eval { wait_for('the last rows', 10, sub { $fleet->sql('SELECT samples_stored + samples_rejected + samples_dropped = polls + cycles_passed FROM vitals.worker_status') eq 't' }) };
+eval { wait_for('the last rows', 10, sub { $fleet->sql('SELECT samples_stored + samples_rejected + samples_dropped = polls + cycles_passed + cycles_skipped FROM vitals.worker_status') eq 't' }) };
 
 sub prober_of
 {

@@ -274,12 +274,12 @@ RESET SESSION AUTHORIZATION;
 -- It polled and failed: it is down, and says since when nothing was read.
 BEGIN;
 UPDATE tenant_api.collection_config SET enabled = true WHERE server_id = :'one';
-INSERT INTO tenant_api.collection_state (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms, consecutive_failures)
-VALUES (:'one', 'offline', now(), now(), clock_timestamp() - interval '1 hour', now(), 1.5, 12.25, 3);
+INSERT INTO tenant_api.collection_state (server_id, status, status_since, last_started_at, last_collected_at, next_due_at, lag_ms, duration_ms, consecutive_failures, next_probe_at)
+VALUES (:'one', 'offline', now(), now(), clock_timestamp() - interval '1 hour', now(), 1.5, 12.25, 3, now() + interval '10 seconds');
 SET LOCAL ROLE regress_api_operator;
 SELECT regexp_replace(line, '\{.*\} (36\d\d\.\d+$)?', ' ') AS line
 FROM regexp_split_to_table(vitals_api.prometheus_metrics(), '\n') AS l (line) WHERE line ~ :'one' AND line !~ '_(enabled|interval_seconds)\{';
-SELECT c.status, c.lag_ms, c.duration_ms, c.consecutive_failures FROM vitals_api.collection_status AS c WHERE c.server_id = :'one';
+SELECT c.status, c.lag_ms, c.duration_ms, c.consecutive_failures, c.next_probe_at - now() AS probe FROM vitals_api.collection_status AS c WHERE c.server_id = :'one';
 ROLLBACK;
 
 -- ---- removing: the row that it was

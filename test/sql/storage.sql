@@ -72,17 +72,22 @@ SELECT * FROM pg_temp.store(
     pg_temp.poll('sql02', '2026-01-10 12:03:00+00', status => 'offline',
         more => '{"error": {"class": "login", "number": 18456, "message": "Login failed for user ''vitals''."}, "consecutive_failures": 2}'),
     pg_temp.poll('sql02', '2026-01-10 12:04:00+00', status => 'offline',
-        more => '{"error": {"class": "connect", "number": 0, "message": "Connection refused"}, "consecutive_failures": 3}'));
+        more => '{"error": {"class": "refused", "number": 0, "message": "Connection refused"}, "consecutive_failures": 3, "next_probe_at": "2026-01-10 12:04:10+00"}'));
 SELECT * FROM pg_temp.snapshots WHERE status = 'offline';
 SELECT s.name, e.happened_at, e.old_status, e.new_status, e.error_class, e.error_number, e.message
 FROM tenant_store.server_events AS e JOIN tenant_store.servers AS s ON s.id = server_id ORDER BY e.event_key;
 SELECT c.server, c.status, c.last_collected_at, c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
 FROM vitals.collection_status AS c;
 SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
--- Back again: the error goes, its time stays, and the status has a new beginning.
-SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]'));
+SELECT t.next_due_at, t.next_probe_at
+FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s ON s.id = server_id WHERE s.name = 'sql02';
+-- Back again: the error goes, its time stays, and the status has a new beginning. A cycle that was skipped meanwhile leaves no more than its row.
+SELECT * FROM pg_temp.store(
+    pg_temp.poll('sql02', '2026-01-10 12:04:30+00', status => 'offline', more => '{"lag_ms": null, "duration_ms": null}'),
+    pg_temp.poll('sql02', '2026-01-10 12:05:00+00', '[["cpu_percent", 4]]'));
+SELECT n.collected_at, n.status, n.duration_ms FROM pg_temp.snapshots AS n WHERE n.name = 'sql02' AND n.collected_at > '2026-01-10 12:04:00+00';
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-10 12:06:00+00', '[["cpu_percent", 5]]'));
-SELECT t.status, t.status_since, t.last_started_at, t.last_collected_at, t.next_due_at, t.lag_ms, t.duration_ms, t.last_error, t.last_error_at
+SELECT t.status, t.status_since, t.last_started_at, t.last_collected_at, t.next_due_at, t.next_probe_at, t.lag_ms, t.duration_ms, t.last_error, t.last_error_at
 FROM tenant_store.collection_state AS t JOIN tenant_store.servers AS s ON s.id = server_id WHERE s.name = 'sql02';
 -- What the collector believed to be the status before does not count: it comes back once, in however many batches.
 SELECT e.happened_at, e.old_status, e.new_status

@@ -30,7 +30,7 @@ EXCEPT SELECT name, unit, kind, scale, description FROM tenant_views.metric_type
 -- ---- the states of a server
 SELECT vitals.add_server('stopped', host => 'a') IS NOT NULL AS added;
 SELECT vitals.add_server('other', host => 'b') IS NOT NULL AS added;
-SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.lag, c.last_collected_at, c.duration,
+SELECT c.server, c.connector, c.enabled, c.interval_seconds, c.status, c.state, c.next_due_at, c.next_probe_at, c.lag, c.last_collected_at, c.duration,
     c.consecutive_failures, c.error_class, c.last_error, c.last_error_at, c.facts
 FROM vitals.collection_status AS c WHERE c.server = 'stopped';
 -- In one transaction, so that the collector sees nothing of it.
@@ -42,18 +42,18 @@ $$
     SELECT vitals.store_polls('tenant_views', jsonb_build_object(
         'sets', '[[["cpu_percent", ""], ["batch_requests_sec", ""], ["disk_percent", "D:\\"], ["disk_percent", "C:\\"]]]'::jsonb,
         'polls', jsonb_build_array(jsonb_build_object(
-            'server_id', s.id, 'collected_at', due - interval '1 min', 'started_at', due - interval '1 min', 'next_due_at', due,
+            'server_id', s.id, 'collected_at', due - interval '1 min', 'started_at', due - interval '1 min', 'next_due_at', due, 'next_probe_at', due - interval '5 s',
             'status', 'degraded', 'collected', true, 'consecutive_failures', 0, 'lag_ms', 1500, 'duration_ms', 250,
             'error', '{"class": "permission", "number": 297, "message": "no"}'::jsonb, 'set', 0, 'vals', '{1.5,NULL,12,11}'))))
     FROM tenant_views.servers AS s WHERE s.name = 'other'
 $$;
 SELECT pg_temp.polled(now() + interval '1 min');
-SELECT c.server, c.enabled, c.status, c.state, c.next_due_at - now() AS due, c.lag, c.duration, c.last_collected_at = now() AS just_now, c.error_class
+SELECT c.server, c.enabled, c.status, c.state, c.next_due_at - now() AS due, c.next_probe_at - now() AS probe, c.lag, c.duration, c.last_collected_at = now() AS just_now, c.error_class
 FROM vitals.collection_status AS c;
 SELECT pg_temp.polled(now() - interval '1 min');
 SELECT c.server, c.status, c.state FROM vitals.collection_status AS c;
 SELECT c.enabled FROM vitals.collection_stop('other') AS c;
-SELECT c.server, c.status, c.state, c.next_due_at FROM vitals.collection_status AS c;
+SELECT c.server, c.status, c.state, c.next_due_at, c.next_probe_at FROM vitals.collection_status AS c;
 SELECT l.server, l.metric, l.instance, l.value, l.unit FROM vitals.latest_metrics AS l;
 ROLLBACK;
 -- Without a row of its configuration it is not collected.

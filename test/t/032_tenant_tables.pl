@@ -51,10 +51,6 @@ as_owner('DROP VIEW tenant_acme.settings; ALTER TABLE tenant_acme.real_settings 
 within($retry_limit, 'once they can be read there is no problem', sub {
     sql('SELECT vitals.notify_collector()'); collect_now('good') eq 'online' && problem() eq '' });
 
-# A change that comes while a tenant has to wait is seen with the next look.
-$node->append_conf('postgresql.conf', "vitals.reload_interval = '500ms'");
-$node->reload;
-
 # -- numbers that no schedule can work with
 $node->safe_psql('app', "SELECT vitals.create_tenant('other')");
 add_polled_server($node, 'app', 'other', 'witness', host => "'good'");
@@ -74,6 +70,16 @@ as_owner('UPDATE tenant_acme.collection_state SET consecutive_failures = 2147483
 is(collect_now('refused'), 'offline', 'and stays so');
 is(sql("SELECT consecutive_failures FROM vitals.collection_status WHERE server = 'refused'"), '1000001', 'failures are counted to a million');
 same_collector('a count that is full');
+
+# -- a tenant that is slow to read waits, but a change that comes meanwhile does not wait for the next look at all tenants
+as_owner(q{ALTER TABLE tenant_acme.settings RENAME TO real_settings;
+    CREATE VIEW tenant_acme.settings AS SELECT * FROM tenant_acme.real_settings WHERE pg_sleep(0.5)::text = '';
+    UPDATE tenant_acme.collection_config AS c SET enabled = true FROM tenant_acme.servers AS s WHERE s.id = c.server_id AND s.name = 'refused'});
+within($limit, 'it is read, slowly', sub { sql('SELECT targets FROM vitals.worker_status') eq '3' });
+as_owner(q{DROP VIEW tenant_acme.settings; ALTER TABLE tenant_acme.real_settings RENAME TO settings;
+    UPDATE tenant_acme.collection_config AS c SET enabled = false FROM tenant_acme.servers AS s WHERE s.id = c.server_id AND s.name = 'refused'});
+is(sql('SELECT targets FROM vitals.worker_status'), '3', 'the change has to wait');
+within($retry_limit, 'it is seen once the wait is over', sub { sql('SELECT targets FROM vitals.worker_status') eq '2' });
 
 # -- metric groups
 sql("SELECT vitals.add_metric_group('mine', 'SELECT 1 AS mine_a', '[\"mine_a\"]')");

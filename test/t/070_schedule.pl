@@ -40,10 +40,11 @@ sub jobs
 # Servers of a tenant that are all switched on in one transaction.
 sub add_fleet
 {
-    my ($tenant, $prefix, $count, $host) = @_;
+    my ($tenant, $prefix, $count, $host, $interval) = @_;
+    $interval //= 30;
     sql(qq{SET vitals.tenant = '$tenant';
         SELECT count(vitals.add_server('$prefix' || n, host => '$host')) FROM generate_series(1, $count) AS n;
-        UPDATE tenant_$tenant.collection_config SET enabled = true, interval_seconds = 30
+        UPDATE tenant_$tenant.collection_config SET enabled = true, interval_seconds = $interval
             WHERE server_id IN (SELECT id FROM tenant_$tenant.servers WHERE name LIKE '$prefix%');
         SELECT vitals.notify_collector()});
     return;
@@ -57,6 +58,7 @@ sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_config_put('down', int
 within($sample_limit, 'a server that was never reached is offline with its first failure',
     sub { status_of($node, 'app', 'acme', 'down') eq 'offline|refused' });
 is(scalar(jobs('switch', 'poll')), 1, 'it was polled once');
+is(sql("SELECT next_probe_at - last_started_at BETWEEN '9.9 s' AND '12 s' FROM tenant_acme.collection_state"), 't', 'and its first probe is shown');
 
 # -- black holes, at the same time
 add_fleet('acme', 'hole', 90, 'hole');
@@ -96,6 +98,7 @@ within(60, 'a probe that is answered leads to a poll at once', sub { status_of($
 cmp_ok((jobs('switch', 'poll'))[-1]{at} - (jobs('switch', 'probe'))[-1]{at}, '<', 1, 'within a second');
 is(sql("SELECT string_agg(e.old_status || '>' || e.new_status, ' ' ORDER BY e.event_key) FROM tenant_acme.server_events AS e
         JOIN tenant_acme.servers AS s ON s.id = e.server_id WHERE s.name = 'down'"), 'unknown>offline offline>online', 'and is an event');
+is(sql("SET vitals.tenant = 'acme'; SELECT next_probe_at IS NULL FROM vitals.collection_status WHERE server = 'down'"), 't', 'it is probed no more');
 is(count_in_log($node, qr/server "down" of tenant "acme" is/), 2, 'one line in the log for each change');
 
 # -- a user who asks for a server that is down gets a poll
@@ -116,6 +119,47 @@ within(3, 'the few servers of another tenant find a place', sub {
 cmp_ok(worker('due'), '>', 30, 'while the large one still waits');
 sql("UPDATE tenant_large.collection_config SET enabled = false; SELECT vitals.notify_collector()");
 within(5, 'the large tenant is off', sub { worker('targets') eq '3' });
+
+# -- cycles that nothing could be done for in time: two servers that are polled one after the other, for longer than their interval
+$node->append_conf('postgresql.conf', "vitals.concurrency = 1\nvitals.collection_timeout = '10s'");
+$node->reload;
+# The collector takes intervals that the table does not: its owner can change that.
+sql("SELECT format('ALTER TABLE tenant_large.collection_config DROP CONSTRAINT %I', c.conname) FROM pg_constraint AS c
+     WHERE c.conrelid = 'tenant_large.collection_config'::regclass AND pg_get_constraintdef(c.oid) LIKE '%interval_seconds%' \\gexec");
+my $skipped = worker('cycles_skipped');
+add_fleet('large', 'late', 2, 'slow-1500', 1);
+my $late = "SELECT n.*, n.collected_at - lag(n.collected_at) OVER of_server AS since, lag(n.status, 1, 'unknown') OVER of_server AS status_before,
+                count(n.duration_ms) OVER (PARTITION BY n.server_id) AS polls
+            FROM tenant_large.server_snapshots AS n JOIN tenant_large.servers AS s ON s.id = n.server_id WHERE s.name LIKE 'late%'
+            WINDOW of_server AS (PARTITION BY n.server_id ORDER BY n.collected_at)";
+within(60, 'each was polled three times', sub { sql("SELECT count(DISTINCT l.server_id) FROM ($late) AS l WHERE l.polls >= 4") eq '2' });
+cmp_ok(sql("SELECT extract(epoch FROM max(l.since)) FROM ($late) AS l"), '<', 2.2, 'each of their cycles left a row');
+cmp_ok(sql("SELECT count(*) FILTER (WHERE l.duration_ms IS NULL) FROM ($late) AS l"), '>', 4, 'also those without a poll');
+is(sql("SELECT count(*) FROM ($late) AS l WHERE l.duration_ms IS NULL
+        AND (l.status <> l.status_before OR l.vals IS NOT NULL OR l.interval_ms IS NOT NULL)"), '0', 'with the status before and no values');
+is(sql("SELECT count(*) FROM tenant_large.collection_state AS st JOIN tenant_large.servers AS s ON s.id = st.server_id
+        WHERE s.name LIKE 'late%' AND st.status = 'online' AND st.last_collected_at =
+            (SELECT max(n.collected_at) FROM tenant_large.server_snapshots AS n WHERE n.server_id = st.server_id)"), '2', 'the poll is newer than they');
+sql("UPDATE tenant_large.collection_config SET enabled = false; SELECT vitals.notify_collector()");
+within(5, 'they are off', sub { worker('targets') eq '3' });
+cmp_ok(worker('cycles_skipped') - $skipped, '>=', sql("SELECT count(*) FROM ($late) AS l WHERE l.duration_ms IS NULL"), 'they are counted');
+$node->append_conf('postgresql.conf', "vitals.concurrency = 12\nvitals.collection_timeout = '1s'");
+$node->reload;
+
+# -- a server that is switched off and on before what its poll said is stored
+my $reader = background_session($node, 'app');
+$reader->query('BEGIN; LOCK TABLE tenant_acme.collection_state IN SHARE MODE');
+my $polls_before = worker('polls');
+add_polled_server($node, 'app', 'acme', 'blink', host => "'refused'");
+within($sample_limit, 'its status is logged', sub { count_in_log($node, qr/server "blink" of tenant "acme" is offline/) == 1 });
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_stop('blink')");
+within($sample_limit, 'it is off', sub { worker('targets') eq '3' });
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_start('blink')");
+within($sample_limit, 'it is polled again', sub { scalar(jobs('refused', 'poll')) == 2 && worker('polls') >= $polls_before + 2 && worker('in_flight') eq '0' });
+is(snapshots_of($node, 'app', 'acme', 'blink'), '0', 'nothing of it is stored yet');
+is(count_in_log($node, qr/server "blink" of tenant "acme" is offline/), 1, 'its status is still logged once');
+$reader->query('COMMIT');
+sql("SET vitals.tenant = 'acme'; SELECT vitals.collection_stop('blink')");
 
 # -- the end: what is in flight is stored
 within($sample_limit, 'nothing is in flight', sub { worker('in_flight') eq '0' });

@@ -150,6 +150,7 @@ my $metrics = decode_json(sql("SELECT c.metrics FROM vitals.collect_now('self') 
 is($metrics->{collector_servers}, 2, 'its figures are metrics');
 cmp_ok($metrics->{collector_resident_bytes}, '>', 1_000_000, 'its memory is one');
 ok(defined $metrics->{collector_cpu_percent}, 'its CPU is known with the second sample');
+ok(defined $metrics->{collector_cycles_skipped}, 'so are the cycles that were skipped');
 is($metrics->{collector_errors}{timeout}, 0, 'errors are by class');
 ok(exists $metrics->{prober_in_flight}{acme}, 'probers by tenant');
 is(sql("SELECT count(*) FROM vitals.test_connection('self') WHERE ok"), '1', 'it can be tested');

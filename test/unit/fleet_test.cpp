@@ -51,6 +51,7 @@ class Fleet {
         for (auto& [number, tenant] : tenants_) {
             tenant.lags.clear();
             tenant.rows.clear();
+            tenant.cycles.clear();
         }
     }
 
@@ -73,6 +74,14 @@ class Fleet {
         }
         return {least, most};
     }
+    // The same, with the cycles that were skipped.
+    [[nodiscard]] std::pair<std::int64_t, std::int64_t> cycles(int tenant) {
+        const auto& cycles = tenants_[tenant].cycles;
+        const auto [least, most] = std::minmax_element(
+            cycles.begin(), cycles.end(), [](const auto& one, const auto& other) { return one.second < other.second; });
+        if (least == cycles.end()) return {0, 0};
+        return {least->second, most->second};
+    }
     [[nodiscard]] std::size_t most_in_flight() const { return most_in_flight_; }
     [[nodiscard]] std::size_t probes() const { return probes_; }
 
@@ -85,6 +94,7 @@ class Fleet {
         Schedule schedule;
         std::map<Schedule::Key, Target> targets;
         std::map<Schedule::Key, int> rows;
+        std::map<Schedule::Key, std::int64_t> cycles;  // also those that were skipped
         std::vector<milliseconds> lags;
         std::size_t in_flight = 0;
     };
@@ -98,8 +108,10 @@ class Fleet {
     void dispatch() {
         std::vector<FairShare::Candidate> candidates;
         for (auto& [number, tenant] : tenants_) {
-            for (const auto key : tenant.schedule.take_passed(now_))
-                ++tenant.rows[key];
+            for (const auto& passed : tenant.schedule.take_passed(now_)) {
+                ++tenant.rows[passed.key];
+                tenant.cycles[passed.key] += 1 + passed.skipped.count;
+            }
             candidates.push_back({number, tenant.in_flight});
         }
         share_.begin(candidates);
@@ -140,7 +152,8 @@ class Fleet {
                 tenant.schedule.probed(job.due.key, answers, now_);
             } else {
                 ++tenant.rows[job.due.key];
-                tenant.schedule.done(job.due.key, answers ? Schedule::Ending::good : Schedule::Ending::down, now_);
+                const auto ending = answers ? Schedule::Ending::good : Schedule::Ending::down;
+                tenant.cycles[job.due.key] += 1 + tenant.schedule.done(job.due.key, ending, now_).skipped.count;
             }
         }
     }
@@ -224,6 +237,9 @@ TEST(FleetTest, OverloadDegradesEvenly) {
     EXPECT_GE(least, 18) << "each is polled every second cycle";
     EXPECT_LE(most, 22);
     EXPECT_LE(fleet.lag_percentile(1, 1.0), 2min) << "and the delay does not grow";
+    const auto [least_cycles, most_cycles] = fleet.cycles(1);
+    EXPECT_GE(least_cycles, 38) << "the other cycles are known";
+    EXPECT_LE(most_cycles, 42);
 }
 
 TEST(FleetTest, TwoOverloadedTenantsShareEvenly) {

@@ -36,6 +36,7 @@ TEST(PollRecord, IsWhatStorageReads) {
 TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
     PollRecord record;
     record.started_at = "then";
+    record.next_probe_at = "soon";
     record.lag_ms = 1.5;
     record.duration_ms = 20;
     record.cost = PollRecord::Cost{.login_ms = 0, .query_ms = 12.5, .bytes = 4000, .rows = 110, .round_trips = 1};
@@ -53,7 +54,7 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
               R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
               R"("number":229,"rows":0,"state":"denied"},)"
               R"("waits":{"at":"now","ms":2.0,"ok_at":"now","rows":97,"state":"ok"}},"lag_ms":1.5,"login_ms":0.0,)"
-              R"("next_due_at":"","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
+              R"("next_due_at":"","next_probe_at":"soon","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
               R"("started_at":"then","status":"unknown"}],"sets":[]})");
 }
 

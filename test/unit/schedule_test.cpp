@@ -46,12 +46,12 @@ TEST_F(ScheduleTest, ANewTargetIsDueAtOnceAndThenOncePerInterval) {
     ASSERT_EQ(take(now).size(), 1U);
     EXPECT_TRUE(take(now + 1h).empty());
 
-    const auto second = schedule.done(1, Ending::good, now + 10ms);
+    const auto second = schedule.done(1, Ending::good, now + 10ms).next;
     EXPECT_GE(second, now + 30s);
     EXPECT_LE(second, now + 90s);
     EXPECT_TRUE(take(second - 1ms).empty());
     ASSERT_EQ(take(second).size(), 1U);
-    EXPECT_EQ(schedule.done(1, Ending::good, second + 20ms), second + 60s);
+    EXPECT_EQ(schedule.done(1, Ending::good, second + 20ms).next, second + 60s);
 }
 
 TEST_F(ScheduleTest, HurriedProbesAreDueAtOnceAndPollsAreNot) {
@@ -76,7 +76,7 @@ TEST_F(ScheduleTest, AnIntervalThatIsNoneIsMadeOne) {
     for (const auto interval : {0s, -60s, std::chrono::seconds::min() / 1000, std::chrono::seconds::max() / 1000}) {
         schedule.put(1, "a", interval, now);
         ASSERT_EQ(take(now).size(), 1U);
-        const auto next = schedule.done(1, Ending::good, now);
+        const auto next = schedule.done(1, Ending::good, now).next;
         EXPECT_GT(next, now);
         EXPECT_LE(next, now + 48h);
         schedule.remove(1);
@@ -92,14 +92,97 @@ TEST_F(ScheduleTest, AnIntervalThatIsNoneIsMadeOne) {
 TEST_F(ScheduleTest, ALatePollIsNotRepeated) {
     schedule.put(1, "a", 60s, now);
     take(now);
-    const auto second = schedule.done(1, Ending::good, now);
+    const auto second = schedule.done(1, Ending::good, now).next;
     const auto late = second + 10min + 5s;
     const auto due = take(late);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_EQ(due[0].due, second);
-    const auto next = schedule.done(1, Ending::good, late);
+    const auto next = schedule.done(1, Ending::good, late).next;
     EXPECT_GT(next, late);
     EXPECT_EQ((next - second) % 60s, 0s);
+}
+
+TEST_F(ScheduleTest, CyclesThatALatePollSkipsAreSaid) {
+    schedule.put(1, "a", 60s, now);
+    take(now);
+    const auto place = schedule.done(1, Ending::good, now).next;
+    EXPECT_EQ(schedule.done(1, Ending::good, place + 59s).skipped.count, 0) << "before the next cycle";
+
+    for (const auto ending : {Ending::good, Ending::failed}) {
+        const auto second = *schedule.next_due(places);
+        take(second + 30s);
+        const auto done = schedule.done(1, ending, second + 60s);
+        EXPECT_EQ(done.skipped.count, 1) << "it waits and runs until the next one begins";
+        EXPECT_EQ(done.skipped.first, second + 60s);
+        EXPECT_EQ(done.next, second + 120s);
+
+        take(done.next + 10min + 5s);
+        const auto late = schedule.done(1, ending, done.next + 10min + 6s);
+        EXPECT_EQ(late.skipped.count, 10);
+        EXPECT_EQ(late.skipped.first, done.next + 60s);
+        EXPECT_EQ(late.skipped.interval, 60s);
+        EXPECT_EQ(late.next, done.next + 11min);
+    }
+}
+
+TEST_F(ScheduleTest, APlaceThatFollowsAnEarlyPollTooSoonIsNotSkipped) {
+    for (Schedule::Key key = 0; key < 120; ++key) {
+        schedule.put(key, std::to_string(key), 60s, now);
+        take(now);
+        EXPECT_EQ(schedule.done(key, Ending::good, now + 29s).skipped.count, 0);
+        const auto place = schedule.next_cycle(key);
+        schedule.hurry(key, place - 29s, Lane::proven);
+        take(place - 29s);
+        EXPECT_EQ(schedule.done(key, Ending::good, place + 1s).skipped.count, 0);
+        EXPECT_EQ(schedule.next_cycle(key), place + 60s);
+        schedule.hurry(key, place + 1s, Lane::proven);
+        take(place + 1s);
+        EXPECT_EQ(schedule.done(key, Ending::good, place + 61s).skipped.count, 1);
+    }
+}
+
+TEST_F(ScheduleTest, WhatIsRepeatedHasSkippedNoLess) {
+    schedule.put(1, "a", 60s, now);
+    take(now);
+    const auto place = schedule.done(1, Ending::good, now).next;
+    take(place + 3min);
+    schedule.again(1, 500ms, place + 3min);
+    schedule.hurry(1, place + 3min + 100ms, Lane::proven);
+    take(place + 3min + 500ms);
+    EXPECT_EQ(schedule.done(1, Ending::good, place + 3min + 1s).skipped.count, 3);
+}
+
+TEST_F(ScheduleTest, AnIntervalThatIsChangedMeanwhileSkipsNothingThatWasNotThere) {
+    schedule.put(1, "a", 3600s, now);
+    take(now);
+    schedule.put(1, "a", 30s, now + 100s);
+    const auto done = schedule.done(1, Ending::good, now + 100s);
+    EXPECT_EQ(done.skipped.count, 0);
+    schedule.put(1, "a", 3600s, now + 101s);
+    schedule.put(1, "a", 30s, now + 102s);
+    const auto place = *schedule.next_due(places);
+    EXPECT_LE(place, now + 132s);
+    take(place);
+    EXPECT_EQ(schedule.done(1, Ending::good, place + 29s).skipped.count, 0);
+    take(place + 30s);
+    EXPECT_EQ(schedule.done(1, Ending::good, place + 61s).skipped.count, 1);
+}
+
+TEST_F(ScheduleTest, APollAfterAProbeLeavesTheRowOfTheCycleThatHasCome) {
+    for (const bool answered : {true, false}) {
+        const Schedule::Key key = answered ? 1 : 2;
+        put_and_lose(key);
+        const auto cycle = schedule.next_cycle(key);
+        take(cycle + 1s);
+        if (!answered) schedule.hurry(key, cycle + 1s, Lane::proven);
+        schedule.probed(key, answered, cycle + 1s);
+        take(cycle + 1s);
+        EXPECT_TRUE(schedule.take_passed(cycle + 1s).empty());
+        const auto done = schedule.done(key, Ending::good, cycle + 121s);
+        EXPECT_EQ(done.skipped.count, 2);
+        EXPECT_EQ(done.skipped.first, cycle + 60s);
+        schedule.remove(key);
+    }
 }
 
 TEST_F(ScheduleTest, PhasesAreStableAndSpread) {
@@ -114,8 +197,8 @@ TEST_F(ScheduleTest, PhasesAreStableAndSpread) {
     }
     int first_half = 0;
     for (Schedule::Key key = 0; key < 600; ++key) {
-        const auto place = schedule.done(key, Ending::good, now);
-        EXPECT_EQ(place, other.done(key + 1000, Ending::good, now));
+        const auto place = schedule.done(key, Ending::good, now).next;
+        EXPECT_EQ(place, other.done(key + 1000, Ending::good, now).next);
         if (place < now + 60s) ++first_half;
     }
     EXPECT_GT(first_half, 200);
@@ -164,12 +247,12 @@ TEST_F(ScheduleTest, EveryLaneHasAPlaceHoweverFewThereAre) {
 TEST_F(ScheduleTest, AFailedPollIsRepeatedAtItsPlaceAmongTheFailing) {
     schedule.put(1, "a", 60s, now);
     take(now);
-    auto next = schedule.done(1, Ending::failed, now);
+    auto next = schedule.done(1, Ending::failed, now).next;
     auto due = take(next);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_EQ(due[0].lane, Lane::failing);
     EXPECT_FALSE(due[0].probe);
-    next = schedule.done(1, Ending::good, next);
+    next = schedule.done(1, Ending::good, next).next;
     due = take(next);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_EQ(due[0].lane, Lane::proven);
@@ -182,8 +265,10 @@ TEST_F(ScheduleTest, ATargetThatIsDownIsProbedAfterGrowingWaits) {
     for (const auto wait : {10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
         EXPECT_TRUE(take(at + wait - 1ms).empty());
         at += wait;
+        EXPECT_EQ(schedule.next_probe(1), at);
         const auto due = take(at);
         ASSERT_EQ(due.size(), 1U) << wait.count();
+        EXPECT_EQ(schedule.next_probe(1), at) << "also while it runs";
         EXPECT_TRUE(due[0].probe);
         EXPECT_EQ(due[0].lane, Lane::failing);
         schedule.probed(1, false, at);
@@ -196,13 +281,19 @@ TEST_F(ScheduleTest, TheCyclesOfATargetThatIsDownPassOnceEach) {
     EXPECT_LE(cycle, now + 90s);
     for (int i = 0; i < 20; ++i) {
         EXPECT_TRUE(schedule.take_passed(cycle - 1ms).empty());
-        EXPECT_EQ(schedule.take_passed(cycle), std::vector<Schedule::Key>{1});
+        const auto passed = schedule.take_passed(cycle);
+        ASSERT_EQ(passed.size(), 1U);
+        EXPECT_EQ(passed[0].key, 1U);
+        EXPECT_EQ(passed[0].skipped.count, 0);
         EXPECT_TRUE(schedule.take_passed(cycle).empty());
         EXPECT_EQ(schedule.next_cycle(1), cycle + 60s);
         cycle += 60s;
     }
     // As of a poll: what was missed is not made up for.
-    EXPECT_EQ(schedule.take_passed(cycle + 10min).size(), 1U);
+    const auto passed = schedule.take_passed(cycle + 10min);
+    ASSERT_EQ(passed.size(), 1U);
+    EXPECT_EQ(passed[0].skipped.count, 10);
+    EXPECT_EQ(passed[0].skipped.first, cycle + 60s);
     EXPECT_TRUE(schedule.take_passed(cycle + 10min).empty());
 }
 
@@ -210,11 +301,12 @@ TEST_F(ScheduleTest, AnAnsweredProbeMakesAPollDueAtOnce) {
     put_and_lose(1);
     ASSERT_EQ(take(now + 10s).size(), 1U);
     schedule.probed(1, true, now + 10s);
+    EXPECT_EQ(schedule.next_probe(1), std::nullopt);
     const auto due = take(now + 10s);
     ASSERT_EQ(due.size(), 1U);
     EXPECT_FALSE(due[0].probe);
     EXPECT_TRUE(schedule.take_passed(now + 1h).empty()) << "the poll leaves the row of its cycle";
-    const auto next = schedule.done(1, Ending::good, now + 11s);
+    const auto next = schedule.done(1, Ending::good, now + 11s).next;
     EXPECT_FALSE(schedule.is_down(1));
     EXPECT_EQ(take(next).at(0).lane, Lane::proven);
 }
@@ -269,7 +361,7 @@ TEST_F(ScheduleTest, ARemovedTargetIsGoneAlsoWhileItsPollRuns) {
     schedule.remove(2);
     schedule.remove(1);
     schedule.remove(3);
-    EXPECT_EQ(schedule.done(1, Ending::good, now), Schedule::Time{});
+    EXPECT_EQ(schedule.done(1, Ending::good, now).next, Schedule::Time{});
     schedule.probed(3, true, now);
     schedule.again(3, 1s, now);
     schedule.hurry(3, now, Lane::proven);
