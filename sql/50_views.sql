@@ -105,8 +105,8 @@ COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed 
 COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';
 
 COMMENT ON COLUMN vitals.collection_status.login_ms IS
-'What the last poll that read something cost: name lookup, connection and login; 0 where the connection was kept. This and the following columns are NULL where the connector does not say.';
-COMMENT ON COLUMN vitals.collection_status.query_ms IS 'Round trips of its queries.';
+'What the last poll cost, also one that failed: name lookup, connection and login, as far as they came; 0 where the connection was kept. This and the following columns are NULL where the connector does not say, and stay as they were over a poll whose prober was lost.';
+COMMENT ON COLUMN vitals.collection_status.query_ms IS 'Round trips of its queries; with login_ms it says which of both took the time of a poll that timed out.';
 COMMENT ON COLUMN vitals.collection_status.bytes IS 'Bytes sent and received.';
 COMMENT ON COLUMN vitals.collection_status.rows IS 'Rows read.';
 COMMENT ON COLUMN vitals.collection_status.round_trips IS 'How often the network was crossed for its queries.';

@@ -128,7 +128,7 @@ struct Result {
     std::optional<Failure> failure;            // set unless ok
     double duration_ms = 0;                    // wall time of the poll in the prober
     std::optional<double> interval_ms;         // what the rates were computed over, by the target's clock
-    double login_ms = 0;                       // name lookup, connection and login; 0: the connection was kept
+    double login_ms = 0;                       // name lookup, connection and login, as far as it came; 0: was kept
     double query_ms = 0;                       // all round trips of the queries
     std::uint64_t bytes = 0;                   // sent and received
     std::uint64_t round_trips = 0;             // of queries

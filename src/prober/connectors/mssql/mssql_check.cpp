@@ -196,11 +196,9 @@ class Checker {
         MssqlKept kept;
         kept.connection = std::move(connection);
         kept.encrypted = std::move(encrypted);
-        core::Result reading;
-        try {
-            reading = poll_mssql(shared_, kept, job_, options_, deadline_);
-        } catch (const TdsFailure& error) {
-            fail("metrics", error.failure(), "see the error log of the server");
+        const core::Result reading = poll_mssql(shared_, kept, job_, options_, deadline_);
+        if (reading.outcome == core::Outcome::failed) {
+            fail("metrics", reading.failure.value_or(core::Failure{}), "see the error log of the server");
             return;
         }
         result_.facts = reading.facts;
