@@ -81,7 +81,11 @@ void put(Json& json, const char* name, const std::optional<double>& value) {
 
 Json to_json(const GroupOutcome& group) {
     const GroupStatus& status = group.status;
-    Json json{{"state", to_text(status.state)}, {"ms", status.duration_ms}, {"rows", status.rows}, {"at", group.at}};
+    Json json{{"state", to_text(status.state)},
+              {"ms", status.duration_ms},
+              {"rows", status.rows},
+              {"data_bytes", status.data_bytes},
+              {"at", group.at}};
     if (!group.ok_at.empty()) json["ok_at"] = group.ok_at;
     if (status.failure) {
         json["class"] = to_text(status.failure->error_class);
@@ -100,12 +104,9 @@ void put_cost(Json& json, const PollRecord::Cost& cost) {
 }
 
 Json to_json(const PollRecord& record, Sets& sets) {
-    Json json{{"server_id", record.server_id},
-              {"collected_at", record.collected_at},
-              {"next_due_at", record.next_due_at},
-              {"status", to_text(record.status)},
-              {"collected", record.collected},
-              {"consecutive_failures", record.consecutive_failures}};
+    Json json{{"server_id", record.server_id},     {"collected_at", record.collected_at},
+              {"next_due_at", record.next_due_at}, {"status", to_text(record.status)},
+              {"collected", record.collected},     {"consecutive_failures", record.consecutive_failures}};
     if (!record.started_at.empty()) json["started_at"] = record.started_at;
     put(json, "lag_ms", record.lag_ms);
     put(json, "duration_ms", record.duration_ms);

@@ -119,6 +119,7 @@ struct GroupStatus {
     GroupState state = GroupState::ok;
     double duration_ms = 0;          // from the end of the group before, as its answer arrived
     std::uint64_t rows = 0;          // also those beyond the group's limit
+    std::uint64_t data_bytes = 0;    // of the values in these rows, text as UTF-8; not what the network carried
     std::optional<Failure> failure;  // set for failed, denied and yielded alone
 };
 

@@ -63,6 +63,7 @@ TEST_F(MssqlGroups, TellsWhatItCost) {
     ASSERT_EQ(second.groups.size(), 4U);
     EXPECT_EQ(second.groups[2].name, "two") << "built-in groups come first";
     EXPECT_EQ(second.groups[2].rows, 1U);
+    EXPECT_EQ(second.groups[2].data_bytes, 4U) << "of an int";
 }
 
 TEST_F(MssqlGroups, ATenantsMistakeCostsItsGroupAlone) {
@@ -257,6 +258,10 @@ TEST_F(MssqlGroups, MoreRowsThanTheGroupMayHave) {
                             [](const core::Value& value) { return value.metric == "wait"; }),
               3);
     EXPECT_EQ(value_of(result, "next_a"), 1);
+    const core::GroupStatus& rows = result.groups.at(3);
+    ASSERT_EQ(rows.name, "rows");
+    EXPECT_GT(rows.rows, 90U) << "those are counted that are not used";
+    EXPECT_GT(rows.data_bytes, rows.rows * 8) << "so are their bytes: a bigint each, and a name";
 }
 
 TEST_F(MssqlGroups, EveryTypeOfTheServer) {

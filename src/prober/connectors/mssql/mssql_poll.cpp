@@ -445,6 +445,7 @@ class Poll {
         status.state = answer.state;
         status.duration_ms = answer.duration_ms;
         status.rows = item.group != nullptr ? item.rows : answer.set ? answer.set->rows.size() : 0;
+        status.data_bytes = answer.set ? answer.set->data_bytes : 0;
         if (answer.state == GroupState::ok || answer.state == GroupState::absent) return;
         status.failure = answer.failure;
         // What nothing at all was read with says more about the moment than about the group.
