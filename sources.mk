@@ -132,6 +132,7 @@ PROBER_SOURCES += src/prober/connectors/mssql/mssql_poll.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_prepared.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_probe.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_reader.cpp
+PROBER_SOURCES += src/prober/connectors/mssql/mssql_remedies.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_server.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/mssql_session.cpp
 PROBER_SOURCES += src/prober/connectors/mssql/prelogin.cpp

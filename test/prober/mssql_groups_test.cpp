@@ -8,17 +8,6 @@
 namespace vitals::prober {
 namespace {
 
-// A group with one gauge, the column a.
-std::string gauge(const std::string& name, const std::string& sql,
-                  const nlohmann::json& fields = nlohmann::json::object()) {
-    nlohmann::json group{
-        {"name", name}, {"variants", {{{"sql", sql}}}}, {"metrics", {{{"name", name + "_a"}, {"source", "a"}}}}};
-    group.update(fields);
-    return group.dump();
-}
-
-const nlohmann::json builtin{{"builtin", true}};
-
 class MssqlGroups : public testing::Test {
   protected:
     core::Result poll(const std::vector<std::string>& definitions) {

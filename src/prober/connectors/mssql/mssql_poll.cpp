@@ -422,9 +422,9 @@ class Poll {
     // A result that is not what the definition says is a fault, even where the statement ran.
     static void check_reading(Item& item, const GroupReading& now, bool all_values) {
         const GroupPlan& plan = item.group->plan;
-        const auto fail = [&](std::string message) {
+        const auto fail = [&](std::string message, core::ErrorClass error_class = core::ErrorClass::server_error) {
             item.answer.state = GroupState::failed;
-            item.answer.failure = core::Failure{core::ErrorClass::server_error, 0, std::move(message)};
+            item.answer.failure = core::Failure{error_class, 0, std::move(message)};
         };
         if (!now.missing.empty()) {
             fail(fmt::format("the result has no column \"{}\"", now.missing.front()));
@@ -435,7 +435,9 @@ class Poll {
                                             [](const PlannedMetric& planned) { return planned.single; });
         if (needs_rows && now.row_count == 0)
             fail("the server has no performance counters: they were not loaded when it started");
-        if (!all_values) fail("there are more values than one result may carry, and the last ones are left out");
+        if (!all_values)
+            fail("there are more values than one result may carry, and the last ones are left out",
+                 core::ErrorClass::protocol);
     }
 
     void note_state(Item& item) {
