@@ -1,9 +1,19 @@
 -- Storing what was polled. The collector calls vitals.store_polls once per tenant and turn, as the tenant's owner; a
 -- collection becomes one row of server_snapshots. core/poll_record.h describes the batch.
 
--- The usual case of vitals.merge_latest: one collection more, with other series. Slow groups make two of them in every few cycles, so what
--- changes is computed once per pair of sets, and not for each value of each server.
-CREATE FUNCTION vitals.switch_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+-- In C++: as a query it took longer than storing the collections.
+CREATE FUNCTION vitals.older_values(
+    old_series integer[], old_vals double precision[], old_at timestamptz, older_series integer[], older_vals double precision[],
+    older_times timestamptz[], newer integer[], OUT series integer[], OUT vals double precision[], OUT times timestamptz[])
+LANGUAGE c IMMUTABLE PARALLEL SAFE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_older_values';
+COMMENT ON FUNCTION vitals.older_values(integer[], double precision[], timestamptz, integer[], double precision[], timestamptz[], integer[]) IS
+'What stays the newest of a server whose newest collection has other series (newer) than the one before: of that one (old_series, old_vals, at old_at) and of what was older then. NULL where nothing does.';
+
+-- The usual case of vitals.merge_latest: one collection more, with other series. Slow groups make two of them in every few cycles.
+CREATE FUNCTION vitals.switch_latest(
+    tenant_schema name, server_ids uuid[], snapshot_ids uuid[], sets vitals.set_layout[], since timestamptz, until timestamptz)
 RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -16,71 +26,50 @@ BEGIN
              SELECT n.server_id, n.collected_at, n.id, n.set_key, n.connection_count, n.cpu_percent, n.memory_percent,
                     count(*) OVER (PARTITION BY n.server_id) AS of_server
              FROM %1$I.server_snapshots AS n
-             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $4 AND $5 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
          ), pair AS MATERIALIZED (
-             SELECT n.*, l.set_key AS old_set, l.collected_at AS old_at, l.snapshot_id AS old_id, l.older_series, l.older_vals,
-                    l.older_times
+             SELECT n.*, l.collected_at AS old_at, o.vals AS old_vals, k.series_keys AS old_series, h.series_keys AS new_series,
+                    l.older_series, l.older_vals, l.older_times
              FROM new AS n JOIN %1$I.latest_collections AS l USING (server_id)
+             -- The limits make them look-ups, whatever the planner knows of the tables.
+             LEFT JOIN LATERAL (SELECT s.vals FROM %1$I.server_snapshots AS s
+                                WHERE s.server_id = l.server_id AND s.collected_at = l.collected_at AND s.id = l.snapshot_id
+                                LIMIT 1) AS o ON true
+             LEFT JOIN LATERAL (SELECT s.series_keys FROM %1$I.series_sets AS s WHERE s.set_key = l.set_key LIMIT 1) AS k ON true
+             LEFT JOIN LATERAL (SELECT s.series_keys FROM %1$I.series_sets AS s WHERE s.set_key = n.set_key LIMIT 1) AS h ON true
              WHERE n.of_server = 1 AND l.collected_at < n.collected_at AND l.set_key <> n.set_key
-         ), change AS MATERIALIZED (
-             SELECT p.old_set, p.set_key, k.series_keys, d.series, d.positions, coalesce(h.connections, false) AS connections,
-                    coalesce(h.cpu, false) AS cpu, coalesce(h.memory, false) AS memory
-             FROM (SELECT DISTINCT old_set, set_key FROM pair) AS p
-             JOIN %1$I.series_sets AS k USING (set_key)
-             CROSS JOIN LATERAL (
-                 -- What both have is in the same parts, most of it.
-                 SELECT array_agg(m.series_key ORDER BY o.start + m.position) AS series,
-                        array_agg(o.start + m.position ORDER BY o.start + m.position) AS positions
-                 FROM %1$I.set_parts AS o JOIN %1$I.part_members AS m USING (part_key)
-                 WHERE o.set_key = p.old_set
-                     AND NOT EXISTS (SELECT FROM %1$I.set_parts AS n WHERE n.set_key = p.set_key AND n.part_key = o.part_key)
-                     -- Not <> ALL (…): that looks through the whole array for each of them.
-                     AND NOT EXISTS (SELECT FROM unnest(k.series_keys) AS n (key) WHERE n.key = m.series_key)) AS d
-             CROSS JOIN LATERAL (
-                 SELECT bool_or(t.name = 'connection_count') AS connections, bool_or(t.name = 'cpu_percent') AS cpu,
-                        bool_or(t.name = 'memory_percent') AS memory
-                 FROM %1$I.set_members AS m JOIN %1$I.metric_types AS t ON t.id = m.metric_type_id
-                 WHERE m.set_key = p.set_key AND m.instance = '') AS h
          ), switched AS (
              UPDATE %1$I.latest_collections AS l
              SET collected_at = p.collected_at, snapshot_id = p.id, set_key = p.set_key,
-                 connection_count = CASE WHEN c.connections THEN p.connection_count ELSE l.connection_count END,
-                 cpu_percent = CASE WHEN c.cpu THEN p.cpu_percent ELSE l.cpu_percent END,
-                 memory_percent = CASE WHEN c.memory THEN p.memory_percent ELSE l.memory_percent END,
+                 connection_count = CASE WHEN t.connections IS NULL THEN l.connection_count ELSE p.connection_count END,
+                 cpu_percent = CASE WHEN t.cpu IS NULL THEN l.cpu_percent ELSE p.cpu_percent END,
+                 memory_percent = CASE WHEN t.memory IS NULL THEN l.memory_percent ELSE p.memory_percent END,
                  (older_series, older_vals, older_times) = (
-                     SELECT array_agg(e.series_key), array_agg(e.value), array_agg(e.collected_at)
-                     FROM (SELECT d.series_key, s.vals[d.position] AS value, p.old_at::timestamptz AS collected_at
-                           -- The limit makes it a look-up, whatever the planner knows of the table.
-                           FROM (SELECT o.vals FROM %1$I.server_snapshots AS o
-                                 WHERE c.series IS NOT NULL AND o.server_id = p.server_id AND o.collected_at = p.old_at
-                                     AND o.id = p.old_id
-                                 LIMIT 1) AS s
-                           CROSS JOIN unnest(c.series, c.positions) AS d (series_key, position)
-                           UNION ALL
-                           SELECT o.series_key, o.value, o.collected_at
-                           FROM unnest(p.older_series, p.older_vals, p.older_times) AS o (series_key, value, collected_at)
-                           WHERE NOT EXISTS (SELECT FROM unnest(c.series_keys) AS n (key) WHERE n.key = o.series_key)) AS e)
-             FROM pair AS p JOIN change AS c USING (old_set, set_key)
+                     SELECT o.series, o.vals, o.times
+                     FROM vitals.older_values(p.old_series, p.old_vals, p.old_at, p.older_series, p.older_vals, p.older_times,
+                                              p.new_series) AS o)
+             FROM pair AS p JOIN unnest($3) AS t USING (set_key)
              WHERE l.server_id = p.server_id
              RETURNING l.server_id
          )
          SELECT array_agg(server_id) FROM switched$sql$, tenant_schema)
-        INTO done USING server_ids, snapshot_ids, since, until;
+        INTO done USING server_ids, snapshot_ids, sets, since, until;
     RETURN coalesce(done, '{}');
 END
 $$;
-COMMENT ON FUNCTION vitals.switch_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+COMMENT ON FUNCTION vitals.switch_latest(name, uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
 'vitals.merge_latest for servers that have one snapshot more than before, with other series; returns which those were.';
 
 -- Servers whose newest collection has other series than the one before, or that got an older one: their newest values are
 -- put together again, series by series.
-CREATE FUNCTION vitals.merge_latest(tenant_schema name, server_ids uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+CREATE FUNCTION vitals.merge_latest(
+    tenant_schema name, server_ids uuid[], snapshot_ids uuid[], sets vitals.set_layout[], since timestamptz, until timestamptz)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    switched constant uuid[] := vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, since, until);
+    switched constant uuid[] := vitals.switch_latest(tenant_schema, server_ids, snapshot_ids, sets, since, until);
     rest constant uuid[] := ARRAY(SELECT m.id FROM unnest(server_ids) AS m (id) WHERE m.id <> ALL (switched));
 BEGIN
     IF rest = '{}' THEN
@@ -143,7 +132,7 @@ BEGIN
         USING rest, snapshot_ids, since, until;
 END
 $$;
-COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], timestamptz, timestamptz) IS
+COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
 'Brings latest_collections up to date with the snapshots given, for servers whose collections differ in their series or come out of order. Called by vitals.store_snapshots.';
 
 CREATE FUNCTION vitals.is_table(tenant_schema name, relation name) RETURNS boolean
@@ -315,7 +304,7 @@ BEGIN
             INTO to_merge USING to_merge;
     END IF;
     IF to_merge IS NOT NULL THEN
-        PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, first_time, last_time);
+        PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, sets, first_time, last_time);
     END IF;
     RETURN ids;
 END

@@ -110,8 +110,8 @@ COMMENT ON COLUMN vitals.collection_status.last_error_at IS 'When a poll failed 
 COMMENT ON COLUMN vitals.collection_status.facts IS 'What the server said of itself: version, edition, encrypted, clock_skew_ms.';
 
 COMMENT ON COLUMN vitals.collection_status.login_ms IS
-'What the last poll that read something cost: name lookup, connection and login; 0 where the connection was kept. This and the following columns are NULL where the connector does not say.';
-COMMENT ON COLUMN vitals.collection_status.query_ms IS 'Round trips of its queries.';
+'What the last poll cost, also one that failed: name lookup, connection and login, as far as they came; 0 where the connection was kept. This and the following columns are NULL where the connector does not say, and stay as they were over a poll whose prober was lost.';
+COMMENT ON COLUMN vitals.collection_status.query_ms IS 'Round trips of its queries; with login_ms it says which of both took the time of a poll that timed out.';
 COMMENT ON COLUMN vitals.collection_status.bytes IS 'Bytes sent and received.';
 COMMENT ON COLUMN vitals.collection_status.rows IS 'Rows read.';
 COMMENT ON COLUMN vitals.collection_status.round_trips IS 'How often the network was crossed for its queries.';
@@ -119,15 +119,15 @@ COMMENT ON COLUMN vitals.collection_status.round_trips IS 'How often the network
 CREATE FUNCTION vitals.group_status_rows_in(tenant vitals.tenants)
 RETURNS TABLE (
     server text, metric_group text, state text, last_run_at timestamptz, last_success_at timestamptz,
-    duration_ms double precision, rows bigint, error_class text, error_number integer, error text)
+    duration_ms double precision, rows bigint, data_bytes bigint, error_class text, error_number integer, error text)
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY EXECUTE format(
         $sql$SELECT s.name, g.key, g.value ->> 'state', (g.value ->> 'at')::timestamptz, (g.value ->> 'ok_at')::timestamptz,
-                (g.value ->> 'ms')::double precision, (g.value ->> 'rows')::bigint, g.value ->> 'class',
-                (g.value ->> 'number')::integer, g.value ->> 'message'
+                (g.value ->> 'ms')::double precision, (g.value ->> 'rows')::bigint,
+                (g.value ->> 'data_bytes')::bigint, g.value ->> 'class', (g.value ->> 'number')::integer, g.value ->> 'message'
          FROM %1$I.servers AS s
          JOIN %1$I.collection_groups AS c ON c.server_id = s.id
          CROSS JOIN jsonb_each(c.groups) AS g
@@ -139,15 +139,15 @@ COMMENT ON FUNCTION vitals.group_status_rows_in(vitals.tenants) IS 'vitals.group
 CREATE FUNCTION vitals.group_status_rows()
 RETURNS TABLE (
     server text, metric_group text, state text, last_run_at timestamptz, last_success_at timestamptz,
-    duration_ms double precision, rows bigint, error_class text, error_number integer, error text)
+    duration_ms double precision, rows bigint, data_bytes bigint, error_class text, error_number integer, error text)
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'vitals_as_tenant';
 COMMENT ON FUNCTION vitals.group_status_rows() IS 'Rows of the view vitals.group_status.';
 
 CREATE VIEW vitals.group_status AS
-SELECT g.server, g.metric_group, g.state, g.last_run_at, g.last_success_at, g.duration_ms, g.rows, g.error_class,
-    g.error_number, g.error
+SELECT g.server, g.metric_group, g.state, g.last_run_at, g.last_success_at, g.duration_ms, g.rows, g.data_bytes,
+    g.error_class, g.error_number, g.error
 FROM vitals.group_status_rows() AS g;
 COMMENT ON VIEW vitals.group_status IS
 'How each metric group of each server of your tenant is going. Brought up to date when a state changes, and else every five minutes.';
@@ -159,6 +159,8 @@ COMMENT ON COLUMN vitals.group_status.last_run_at IS 'When it was read last, as 
 COMMENT ON COLUMN vitals.group_status.last_success_at IS 'When it was read well last; NULL where it never was.';
 COMMENT ON COLUMN vitals.group_status.duration_ms IS 'How long its answer took.';
 COMMENT ON COLUMN vitals.group_status.rows IS 'Rows of its answer.';
+COMMENT ON COLUMN vitals.group_status.data_bytes IS
+'Bytes of the values in these rows, text counted as UTF-8: which group makes an answer large. Groups share the packets of one answer, so what the network carried is known of the whole poll alone: vitals.collection_status.bytes.';
 COMMENT ON COLUMN vitals.group_status.error_class IS 'Class of its error; NULL where there is none.';
 COMMENT ON COLUMN vitals.group_status.error_number IS 'The server''s own number of the error.';
 COMMENT ON COLUMN vitals.group_status.error IS 'Its message.';

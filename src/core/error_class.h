@@ -9,7 +9,7 @@
 namespace vitals::core {
 
 enum class ErrorClass {
-    name_lookup,           // the host name does not resolve
+    name_lookup,           // the host name does not resolve, or not in time
     not_allowed,           // the address or port is not among the targets that the administrator allows
     refused,               // nothing listens on the port
     unreachable,           // no route, reset during connect, other socket errors

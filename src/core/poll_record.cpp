@@ -78,7 +78,11 @@ void put(Json& json, const char* name, const std::optional<double>& value) {
 
 Json to_json(const GroupOutcome& group) {
     const GroupStatus& status = group.status;
-    Json json{{"state", to_text(status.state)}, {"ms", status.duration_ms}, {"rows", status.rows}, {"at", group.at}};
+    Json json{{"state", to_text(status.state)},
+              {"ms", status.duration_ms},
+              {"rows", status.rows},
+              {"data_bytes", status.data_bytes},
+              {"at", group.at}};
     if (!group.ok_at.empty()) json["ok_at"] = group.ok_at;
     if (status.failure) {
         json["class"] = to_text(status.failure->error_class);

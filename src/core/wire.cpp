@@ -193,7 +193,7 @@ Json encode_groups(const std::vector<GroupStatus>& groups) {
         const auto [name, is_new] = seen.insert(clean(group.name, max_metric_name));
         if (!is_new || name->empty()) continue;
         const double duration = std::isfinite(group.duration_ms) ? std::max(group.duration_ms, 0.0) : 0.0;
-        json.push_back(Json::array({*name, to_text(group.state), duration, group.rows}));
+        json.push_back(Json::array({*name, to_text(group.state), duration, group.rows, group.data_bytes}));
         if (!has_failure(group.state)) continue;
         const Failure failure = group.failure.value_or(Failure{});
         json.back().push_back(to_text(failure.error_class));
@@ -293,7 +293,7 @@ std::vector<GroupStatus> parse_groups(const Json& json) {
     std::vector<GroupStatus> groups;
     std::set<std::string> seen;
     for (const auto& element : array_of(json, 0, max_group_statuses)) {
-        array_of(element, 4, 7);
+        array_of(element, 5, 8);
         GroupStatus& group = groups.emplace_back();
         group.name = printable_of(element[0], max_metric_name);
         require(!group.name.empty() && seen.insert(group.name).second, "a group has no name, or is given twice");
@@ -302,8 +302,9 @@ std::vector<GroupStatus> parse_groups(const Json& json) {
         group.state = *state;
         group.duration_ms = duration_of(element[2]);
         group.rows = count_of(element[3]);
-        require(element.size() == (has_failure(group.state) ? 7 : 4), "state and error of a group disagree");
-        if (element.size() == 7) group.failure = failure_of(element[4], element[5], element[6], max_group_message);
+        group.data_bytes = count_of(element[4]);
+        require(element.size() == (has_failure(group.state) ? 8 : 5), "state and error of a group disagree");
+        if (element.size() == 8) group.failure = failure_of(element[5], element[6], element[7], max_group_message);
     }
     return groups;
 }

@@ -119,6 +119,7 @@ struct GroupStatus {
     GroupState state = GroupState::ok;
     double duration_ms = 0;          // from the end of the group before, as its answer arrived
     std::uint64_t rows = 0;          // also those beyond the group's limit
+    std::uint64_t data_bytes = 0;    // of the values in these rows, text as UTF-8; not what the network carried
     std::optional<Failure> failure;  // set for failed, denied and yielded alone
 };
 
@@ -128,7 +129,7 @@ struct Result {
     std::optional<Failure> failure;            // set unless ok
     double duration_ms = 0;                    // wall time of the poll in the prober
     std::optional<double> interval_ms;         // what the rates were computed over, by the target's clock
-    double login_ms = 0;                       // name lookup, connection and login; 0: the connection was kept
+    double login_ms = 0;                       // name lookup, connection and login, as far as it came; 0: was kept
     double query_ms = 0;                       // all round trips of the queries
     std::uint64_t bytes = 0;                   // sent and received
     std::uint64_t round_trips = 0;             // of queries

@@ -37,9 +37,9 @@ std::chrono::milliseconds deadline_of(core::JobKind kind) {
                : whole;
 }
 
-// A connector that asks nobody, or does not say, costs nothing.
+// A connector that asks nobody, or does not say, costs nothing. A login that failed has crossed no network for queries.
 std::optional<core::PollRecord::Cost> cost_of(const core::Result& result) {
-    if (result.round_trips == 0) return std::nullopt;
+    if (result.round_trips == 0 && result.login_ms <= 0) return std::nullopt;
     core::PollRecord::Cost cost{.login_ms = result.login_ms,
                                 .query_ms = result.query_ms,
                                 .bytes = result.bytes,
@@ -188,10 +188,10 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     record.interval_ms = result.interval_ms;
     record.values = std::move(result.values);
     record.facts = std::move(result.facts);
+    record.cost = cost_of(result);
     runtime.wanted->keep_wanted(record.values);
     if (record.collected) {
         runtime.cycle = runtime.cycle == 0 ? core::second_cycle(runtime.target.server_id) : runtime.cycle + 1;
-        record.cost = cost_of(result);
     } else {
         runtime.cycle = 0;
     }

@@ -17,7 +17,7 @@ my $seed = parameter('BENCH_SEED', 1);
 my ($servers, $interval, $deadline) = (100, 30, 2);
 my @faults = qw(refuse silent silent-after-login drip drip-reply stall cut reset garbage http huge-row=8 endless-rows
   message-storm=20000 wrong-token slow-login=800 latency=400 error=1222 error=4060 error=18456 error=18401
-  login-error=18456 encrypt-downgrade plain-prelogin-drop);
+  login-error=18456 encrypt-downgrade prepared-reset plain-prelogin-drop);
 my @deeds = ([ restart => JSON::PP::true ], [ drop => JSON::PP::true ], [ view_state => JSON::PP::false ], [ view_state => JSON::PP::true ]);
 my $changes = 0;
 

@@ -49,7 +49,7 @@ sub answer
         my @due = $job->{groups} ? @{ $job->{groups} } : sort keys %groups;
         $answer{values} = [ [ 'cpu_percent', 50 ], [ 'memory_percent', 40 ], [ 'connection_count', 7 ], [ 'page_life_expectancy', 99 ],
             map { [ $_->{name}, 1 ] } map { @{ $groups{$_}{metrics} } } grep { $groups{$_} && !$groups{$_}{builtin} } @due ];
-        $answer{groups} = [ map { $_ eq 'denied' ? [ $_, 'denied', 0, 0, 'permission', 229, 'no permission' ] : [ $_, 'ok', 1.5, 3 ] } @due ];
+        $answer{groups} = [ map { $_ eq 'denied' ? [ $_, 'denied', 0, 0, 0, 'permission', 229, 'no permission' ] : [ $_, 'ok', 1.5, 3, 240 ] } @due ];
         %answer = (%answer, login_ms => 0, query_ms => 12.5, bytes => 4096, round_trips => 1);
     }
     return (($ms // 0) / 1000, \%answer);

@@ -119,12 +119,16 @@ TEST_F(MssqlCatalogue, GivesTheValuesThatTheFixtureExpects) {
 
 TEST_F(MssqlCatalogue, GivesWaitsByCategoryAndType) {
     start({"--replay", "steps"});
-    poll();
+    const core::Result first = poll();
+    EXPECT_TRUE(std::none_of(first.values.begin(), first.values.end(), [](const core::Value& value) {
+        return value.instance == "BRAND_NEW_WAIT_2027";
+    })) << "types that did not occur have no row";
     const core::Result result = poll();
     const auto metrics = fixture_metrics();
     for (const auto& [category, ms] : metrics.at("wait_ms by category (interval)").at("poll2").items())
         EXPECT_EQ(value_of(result, "wait_category_ms", category), ms.get<double>()) << category;
     EXPECT_EQ(value_of(result, "wait_type_ms", "BRAND_NEW_WAIT_2027"), 90) << "a new type counts from zero";
+    EXPECT_EQ(value_of(result, "wait_type_tasks", "BRAND_NEW_WAIT_2027"), 3);
 }
 
 TEST_F(MssqlCatalogue, AsksOnceAPollAndStaysSmall) {
@@ -206,6 +210,25 @@ TEST_F(MssqlRules, FilesOfOneDatabaseWereReset) {
     EXPECT_TRUE(value_of(result, "wait_time_ms"));
     advance_a_minute();
     EXPECT_TRUE(value_of(poll(), "file_reads_sec", "SalesDB/Sales_data"));
+}
+
+// Its counters are those of its whole life, which is longer than since the last poll where a database was attached.
+TEST_F(MssqlRules, ANewFile) {
+    servers_->control({{"missing_file", "WH_data1"}});
+    poll();
+    advance_a_minute();
+    const double sum_without = value_of(poll(), "disk_io_reads").value_or(0);
+    servers_->control({{"missing_file", ""}});
+    advance_a_minute();
+    const core::Result result = poll();
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
+    EXPECT_FALSE(value_of(result, "file_reads_sec", "Warehouse/WH_data1"));
+    EXPECT_FALSE(value_of(result, "file_read_latency_ms", "Warehouse/WH_data1"));
+    EXPECT_TRUE(value_of(result, "file_reads_sec", "SalesDB/Sales_data"));
+    EXPECT_NEAR(value_of(result, "disk_io_reads").value_or(0), sum_without, sum_without / 2)
+        << "the sum goes on with the others";
+    advance_a_minute();
+    EXPECT_GT(value_of(poll(), "file_reads_sec", "Warehouse/WH_data1"), 0);
 }
 
 TEST_F(MssqlRules, Gap) {

@@ -179,6 +179,7 @@ TEST(MssqlCheck, EachGroupAndItsPermission) {
     ASSERT_NE(group, nullptr);
     EXPECT_FALSE(group->ok);
     EXPECT_EQ(group->remedy, "USE master; GRANT VIEW SERVER PERFORMANCE STATE TO [vitals]");
+    EXPECT_EQ(remedy_of(result, "group sysinfo"), group->remedy) << "also what the connector reads for itself";
 }
 
 TEST(MssqlCheck, ClocksDiffer) {
@@ -189,6 +190,95 @@ TEST(MssqlCheck, ClocksDiffer) {
     ASSERT_NE(clock, nullptr);
     EXPECT_FALSE(clock->ok);
     EXPECT_TRUE(contains(clock->remedy, "NTP"));
+}
+
+TEST(MssqlCheck, SaysWhyTheClocksCannotBeCompared) {
+    SimulatedServers servers({"--replay", "live"});
+    servers.set_fault("latency=1200");
+    core::Job job = patient_job(servers);
+    job.metrics = {"clock_skew_ms"};
+    const core::Result result = check(job);
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
+    EXPECT_EQ(result.facts.count("clock_skew_ms"), 0U);
+    EXPECT_TRUE(detail_of(result, "clock").starts_with("not known: the answer took 1")) << detail_of(result, "clock");
+}
+
+// --- a group in trouble: what to do depends on the trouble, and on who wrote its statement ---
+
+class MssqlCheckGroup : public testing::Test {
+  protected:
+    // The check of a group with that name, and the remedy of the whole, which is that of the first group in trouble.
+    void expect_remedy(const std::string& definition, const std::string& part) {
+        Poller poller(definitions_of({definition}));
+        core::Job job = patient_job(servers_);
+        job.metrics = {};
+        const core::Result result = poller.check(job);
+        const core::Check* group = find_check(result, "group mine");
+        ASSERT_NE(group, nullptr) << definition;
+        EXPECT_FALSE(group->ok) << definition;
+        EXPECT_TRUE(contains(group->remedy, part)) << definition << ": " << group->detail << " / " << group->remedy;
+        EXPECT_EQ(remedy_of(result, "metrics"), group->remedy) << definition;
+    }
+
+    SimulatedServers servers_{{"--replay", "live"}};
+};
+
+TEST_F(MssqlCheckGroup, OfATenant) {
+    const std::pair<const char*, const char*> cases[]{
+        {"SELECT FROM WHERE",
+         "run its statement there as [vitals] and correct it: vitals.alter_metric_group('mine', sql"},
+        {"EXEC tds_server.raise 8134", "vitals.alter_metric_group('mine', sql"},
+        {"SELECT a FROM sys.no_such_view", "vitals.alter_metric_group('mine', variants"},
+        {"SELECT 1 AS b", "vitals.alter_metric_group('mine', metrics"},
+        {"PRINT 'nothing'", "one SELECT with few rows"},
+        {"EXEC tds_server.raise 942", "bring the database online"},
+        {"EXEC tds_server.raise 701", "short of memory"},
+        {"EXEC tds_server.raise 229", "give [vitals] the right that the message names"}};
+    for (const auto& [sql, part] : cases)
+        expect_remedy(gauge("mine", sql), part);
+}
+
+TEST_F(MssqlCheckGroup, OfTheExtension) {
+    const std::pair<const char*, const char*> cases[]{
+        {"EXEC tds_server.raise 8134", "look the number of the error up"},
+        {"SELECT a FROM sys.no_such_view", "this build of SQL Server lacks what it reads"}};
+    for (const auto& [sql, part] : cases)
+        expect_remedy(gauge("mine", sql, builtin), part);
+}
+
+TEST_F(MssqlCheckGroup, ThatIsTooSlow) {
+    servers_.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 3000}});
+    nlohmann::json fields{{"timeout_ms", 200}};
+    const char* sql = "SELECT COUNT(*) AS a FROM sys.dm_os_wait_stats";
+    expect_remedy(gauge("mine", sql, fields), "give it longer: vitals.alter_metric_group('mine', timeout");
+    fields.update(builtin);
+    expect_remedy(gauge("mine", sql, fields), "sys.dm_exec_requests");
+}
+
+TEST_F(MssqlCheckGroup, WithMoreRowsThanAreUsed) {
+    Poller poller(definitions_of({gauge("mine", "SELECT wait_type, wait_time_ms AS a FROM sys.dm_os_wait_stats",
+                                        {{"row_limit", 3}, {"labels", {"wait_type"}}})}));
+    core::Job job = patient_job(servers_);
+    job.metrics = {};
+    const core::Result result = poller.check(job);
+    const core::Check* group = find_check(result, "group mine");
+    ASSERT_NE(group, nullptr);
+    EXPECT_TRUE(group->ok) << "what is used is right";
+    EXPECT_TRUE(contains(group->detail, "of which the first 3 are used")) << group->detail;
+    EXPECT_TRUE(contains(group->remedy, "vitals.alter_metric_group('mine', row_limit")) << group->remedy;
+}
+
+TEST_F(MssqlCheckGroup, WithoutItsCounters) {
+    servers_.control({{"counters", false}});
+    const core::Result result = check(patient_job(servers_));
+    EXPECT_TRUE(contains(remedy_of(result, "group counters"), "lodctr")) << remedy_of(result, "group counters");
+}
+
+TEST_F(MssqlCheckGroup, WithoutTheProcedures) {
+    core::Job job = patient_job(servers_);
+    job.options["mode"] = "procedures";
+    const core::Result result = check(job);
+    EXPECT_TRUE(contains(remedy_of(result, "version"), "install_procedures.sql")) << remedy_of(result, "version");
 }
 
 TEST(MssqlCheck, WrongSettings) {

@@ -142,6 +142,43 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"login-error=40613", "database_unavailable", "error 40613", core::Outcome::failed, 40613}),
     test_name);
 
+// Whoever reads of a timeout wants to know whether it was the login or the queries.
+class MssqlCost : public testing::Test {
+  protected:
+    core::Result poll_with(const std::string& fault) {
+        servers_.set_fault(fault);
+        core::Job job = servers_.job();
+        job.deadline = short_deadline;
+        core::Result result = poller_.poll(job);
+        EXPECT_EQ(result.outcome, core::Outcome::failed);
+        EXPECT_EQ(class_of(result), "timeout") << message_of(result);
+        return result;
+    }
+    static constexpr double most_of_it = 0.9 * short_deadline.count();
+
+    SimulatedServers servers_;
+    Poller poller_;
+};
+
+TEST_F(MssqlCost, OfALoginThatDoesNotEnd) {
+    const core::Result result = poll_with("slow-login=5000");
+    EXPECT_GT(result.login_ms, most_of_it);
+    EXPECT_EQ(result.query_ms, 0);
+    EXPECT_EQ(result.round_trips, 0U);
+    EXPECT_GT(result.bytes, 500U) << "what was sent to log in";
+}
+
+TEST_F(MssqlCost, OfQueriesThatDoNotEnd) {
+    core::Job job = servers_.job();
+    job.deadline = ample_deadline;
+    ASSERT_EQ(poller_.poll(job).outcome, core::Outcome::ok);
+    const core::Result result = poll_with("silent-after-login");
+    EXPECT_EQ(result.login_ms, 0) << "the connection was kept";
+    EXPECT_GT(result.query_ms, most_of_it);
+    EXPECT_EQ(result.round_trips, 1U);
+    EXPECT_GT(result.bytes, 500U) << "what was asked";
+}
+
 // Whatever else listens there, and then waits for us, must not hold a thread until the deadline.
 TEST(MssqlForeignServer, IsRecognisedAtOnce) {
     SimulatedServers servers;

@@ -8,17 +8,6 @@
 namespace vitals::prober {
 namespace {
 
-// A group with one gauge, the column a.
-std::string gauge(const std::string& name, const std::string& sql,
-                  const nlohmann::json& fields = nlohmann::json::object()) {
-    nlohmann::json group{
-        {"name", name}, {"variants", {{{"sql", sql}}}}, {"metrics", {{{"name", name + "_a"}, {"source", "a"}}}}};
-    group.update(fields);
-    return group.dump();
-}
-
-const nlohmann::json builtin{{"builtin", true}};
-
 class MssqlGroups : public testing::Test {
   protected:
     core::Result poll(const std::vector<std::string>& definitions) {
@@ -63,6 +52,7 @@ TEST_F(MssqlGroups, TellsWhatItCost) {
     ASSERT_EQ(second.groups.size(), 4U);
     EXPECT_EQ(second.groups[2].name, "two") << "built-in groups come first";
     EXPECT_EQ(second.groups[2].rows, 1U);
+    EXPECT_EQ(second.groups[2].data_bytes, 4U) << "of an int";
 }
 
 TEST_F(MssqlGroups, ATenantsMistakeCostsItsGroupAlone) {
@@ -257,6 +247,10 @@ TEST_F(MssqlGroups, MoreRowsThanTheGroupMayHave) {
                             [](const core::Value& value) { return value.metric == "wait"; }),
               3);
     EXPECT_EQ(value_of(result, "next_a"), 1);
+    const core::GroupStatus& rows = result.groups.at(3);
+    ASSERT_EQ(rows.name, "rows");
+    EXPECT_GT(rows.rows, 90U) << "those are counted that are not used";
+    EXPECT_GT(rows.data_bytes, rows.rows * 8) << "so are their bytes: a bigint each, and a name";
 }
 
 TEST_F(MssqlGroups, EveryTypeOfTheServer) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,6 +42,17 @@ inline Definitions definitions_of(const std::vector<std::string>& texts) {
     }
     return std::make_shared<const core::MetricGroups>(std::move(groups));
 }
+
+// A group with one gauge, the column a.
+inline std::string gauge(const std::string& name, const std::string& sql,
+                         const nlohmann::json& fields = nlohmann::json::object()) {
+    nlohmann::json group{
+        {"name", name}, {"variants", {{{"sql", sql}}}}, {"metrics", {{{"name", name + "_a"}, {"source", "a"}}}}};
+    group.update(fields);
+    return group.dump();
+}
+
+inline const nlohmann::json builtin{{"builtin", true}};
 
 // The built-in groups of these names, all of them for none.
 inline Definitions builtin_definitions(const std::vector<std::string>& names = {}) {

@@ -78,6 +78,16 @@ TEST_F(TdsConnectionTest, ReadsSeveralSets) {
     EXPECT_TRUE(reply.errors.empty());
 }
 
+TEST_F(TdsConnectionTest, CountsTheBytesOfItsValues) {
+    const BatchReply reply =
+        run("SELECT 1 AS a, CONVERT(bigint, 2) AS b, N'ä€' AS c, CONVERT(int, NULL) AS d; SELECT 1 AS a WHERE 1 = 0; "
+            "SELECT 1 AS a UNION ALL SELECT 2");
+    ASSERT_EQ(reply.sets.size(), 3U);
+    EXPECT_EQ(reply.sets[0].data_bytes, 4U + 8U + 5U) << "text as UTF-8, nothing for NULL";
+    EXPECT_EQ(reply.sets[1].data_bytes, 0U);
+    EXPECT_EQ(reply.sets[2].data_bytes, 8U);
+}
+
 TEST_F(TdsConnectionTest, GoesOnBehindAFailedStatement) {
     const BatchReply reply = run("SELECT 1 / 0; SELECT 2 AS b");
     ASSERT_EQ(reply.errors.size(), 1U);

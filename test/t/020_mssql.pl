@@ -82,6 +82,10 @@ foreach my $name (sort keys %failures)
     is(count_in_log($node, qr/server "$name" of tenant "acme" is/), 1, "$name: one line in the log");
 }
 is(status_of($node, 'app', 'acme', 'sql01'), 'online|', 'the good server is still online');
+is(sql(q{SELECT string_agg(server, ' ' ORDER BY server) FROM vitals.collection_status
+         WHERE server IN ('silent', 'drip', 'stall') AND login_ms > 1500 AND query_ms = 0 AND round_trips = 0}), 'drip silent stall',
+    'of those that timed out it was the login that took the time');
+is(sql(q{SELECT bytes > 0 FROM vitals.collection_status WHERE server = 'stall'}), 't', 'over which something was sent');
 is(sql('SELECT restarts FROM vitals.probers'), '0', 'no prober was lost over any of it');
 is($servers->stats(7)->{plain_text_batches}, 0, 'no batch followed a downgrade');
 
@@ -115,6 +119,14 @@ note(status_of($node, 'app', 'greedy', 'huge'));
 my ($most_kb) = slurp_file('/proc/' . prober_pid($node, 'app', 'greedy') . '/status') =~ /^VmHWM:\s+(\d+)/m;
 cmp_ok($most_kb, '<', 128 * 1024, 'huge: the prober stayed below its limit');
 is(sql($probers), $before, 'the other tenant did not notice');
+
+# -- a server that hangs with the connection kept
+within($sample_limit, 'live: it is polled', sub { status_of($node, 'app', 'acme', 'live') eq 'online|' });
+$servers->control(10, fault => 'silent-after-login');
+$node->psql('app', "SET vitals.tenant = 'acme'; SELECT vitals.collect_now('live')");
+within($sample_limit, 'live: it times out', sub { status_of($node, 'app', 'acme', 'live') eq 'offline|timeout' });
+is(sql(q{SELECT login_ms, query_ms > 1500, bytes > 0, round_trips > 0 FROM vitals.collection_status WHERE server = 'live'}), '0|t|t|t',
+    'and it was the queries that took the time');
 
 # -- a server comes back
 $servers->control(1, fault => 'none');

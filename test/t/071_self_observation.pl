@@ -44,8 +44,8 @@ ok(!exists((polls('one'))[0]{groups}), 'in the first poll all are due');
 
 # -- their state, and what polls cost
 within($sample_limit, 'the state of each group is shown', sub { sql('SELECT count(*) FROM vitals.group_status') == $builtin });
-is(sql('SELECT DISTINCT server, state, duration_ms, rows, last_success_at = last_run_at, error_class IS NULL FROM vitals.group_status'),
-    'one|ok|1.5|3|t|t', 'with what it took');
+is(sql('SELECT DISTINCT server, state, duration_ms, rows, data_bytes, last_success_at = last_run_at, error_class IS NULL FROM vitals.group_status'),
+    'one|ok|1.5|3|240|t|t', 'with what it took');
 is(sql("SELECT login_ms, query_ms, bytes, rows, round_trips FROM vitals.collection_status WHERE server = 'one'"),
     '0|12.5|4096|' . 3 * $builtin . '|1', 'and what the poll cost');
 

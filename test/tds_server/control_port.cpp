@@ -65,6 +65,8 @@ class Change {
         if (clear_waits_) server.engine().clear_waits();
         if (!reset_files_.empty() && !server.engine().reset_files(reset_files_))
             throw std::invalid_argument(fmt::format("there is no database \"{}\"", reset_files_));
+        if (missing_file_ && !server.engine().miss_file(*missing_file_))
+            throw std::invalid_argument(fmt::format("there is no database file \"{}\"", *missing_file_));
         if (freeze_) server.engine().freeze(*freeze_);
         if (advance_.count() != 0) server.engine().advance(advance_);
         if (disturbs_) server.engine().disturb(view_, delay_, error_);
@@ -110,6 +112,8 @@ class Change {
             clear_waits_ = value.get<bool>();
         } else if (key == "reset_files") {
             reset_files_ = value.get<std::string>();
+        } else if (key == "missing_file") {
+            missing_file_ = value.get<std::string>();
         } else if (key == "freeze") {
             freeze_ = value.get<bool>();
         } else if (key == "advance_ms") {
@@ -138,6 +142,7 @@ class Change {
     std::optional<BrowserMood> browser_;
     bool clear_waits_ = false;
     std::string reset_files_;
+    std::optional<std::string> missing_file_;
     std::optional<bool> freeze_;
     std::chrono::milliseconds advance_{0};
     bool disturbs_ = false;

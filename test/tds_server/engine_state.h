@@ -29,6 +29,7 @@ struct EngineState {
     std::map<std::string, Disturbance> disturbances;
     std::optional<double> waits_cleared;         // the work that was done then
     std::map<std::int64_t, double> files_reset;  // by database
+    std::string missing_file;                    // its name; empty: all are there
     FixtureEngine::Reuse reuse;
     TableMoment moment;
     std::string moment_key;  // empty: never the same again

@@ -83,6 +83,19 @@ class ReplayingEngine : public FixtureEngine {
         return false;
     }
 
+    bool miss_file(const std::string& name) override {
+        const RecordedTable& table = *state_.data().table("fixture.master_files");
+        state_.missing_file.clear();
+        state_.moment = now();
+        const std::vector<Row> rows = content_of(state_, table);
+        const std::size_t column = table.column("name").value();
+        if (!name.empty() &&
+            std::none_of(rows.begin(), rows.end(), [&](const Row& row) { return to_text(row[column]) == name; }))
+            return false;
+        state_.missing_file = name;
+        return true;
+    }
+
     void advance(std::chrono::milliseconds time) override {
         advanced_ += static_cast<double>(time.count()) / static_cast<double>(state_.data().ms_between_polls);
     }
@@ -168,6 +181,7 @@ class ReplayingEngine : public FixtureEngine {
         if (state_.waits_cleared) key += fmt::format("/w{}", *state_.waits_cleared);
         for (const auto& [database, work] : state_.files_reset)
             key += fmt::format("/f{}:{}", database, work);
+        if (!state_.missing_file.empty()) key += fmt::format("/m{}", state_.missing_file);
         return key;
     }
 

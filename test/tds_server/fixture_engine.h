@@ -80,6 +80,8 @@ class FixtureEngine : public Engine {
     virtual void clear_waits() = 0;
     // The files of this database count from zero, as after OFFLINE and ONLINE. False: there is no such database.
     virtual bool reset_files(std::string_view database) = 0;
+    // A database file is not there, until another one or none (an empty name) is missing. False: there is no such file.
+    virtual bool miss_file(const std::string& name) = 0;
     // The clock jumps: the service did not restart, but nobody asked for so long.
     virtual void advance(std::chrono::milliseconds time) = 0;
     // Time stands still, or goes on.

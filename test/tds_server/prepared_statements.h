@@ -25,8 +25,7 @@ class PreparedStatements {
         const auto found = statements_.find(handle);
         return found != statements_.end() ? &found->second : nullptr;
     }
-    // False: there was none.
-    bool drop(std::int32_t handle) { return statements_.erase(handle) > 0; }
+    void drop(std::int32_t handle) { statements_.erase(handle); }
     void clear() noexcept { statements_.clear(); }
     std::size_t size() const noexcept { return statements_.size(); }
 

@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view counters = "sys.dm_os_performance_counters";
 constexpr std::string_view waits = "sys.dm_os_wait_stats";
 constexpr std::string_view files = "sys.dm_io_virtual_file_stats";
+constexpr std::string_view file_names = "fixture.master_files";
 constexpr std::string_view ring_buffer = "sys.dm_os_ring_buffers";
 constexpr std::string_view sys_info = "sys.dm_os_sys_info";
 
@@ -44,6 +45,16 @@ void reset_files(const EngineState& state, const RecordedTable& table, std::vect
             if (rows[i][database] == Cell{id}) rows[i] = again[i];
             rows[i][2] = sample;
         }
+    }
+}
+
+// Both tables begin with the number of the database and that of the file.
+void leave_out_file(const EngineState& state, std::vector<Row>& rows) {
+    const RecordedTable& names = *state.data().table(file_names);
+    const std::size_t name = names.column("name").value();
+    for (const Row& file : rows_at(state.data(), names, state.moment)) {
+        if (to_text(file[name]) != state.missing_file) continue;
+        std::erase_if(rows, [&](const Row& row) { return row[0] == file[0] && row[1] == file[1]; });
     }
 }
 
@@ -128,6 +139,7 @@ std::vector<Row> content_of(const EngineState& state, const RecordedTable& table
     std::vector<Row> rows = rows_at(state.data(), table, state.moment);
     if (table.name == waits) clear_waits(state, table, rows);
     if (table.name == files && !state.files_reset.empty()) reset_files(state, table, rows);
+    if (!state.missing_file.empty() && (table.name == files || table.name == file_names)) leave_out_file(state, rows);
     if (table.name == counters && !profile.instance.empty()) name_instance(profile.instance, rows);
     if (table.name == ring_buffer) change_ring_buffer(profile, table, rows);
     if (table.name == sys_info && !profile.process_times) drop_process_times(table, rows);

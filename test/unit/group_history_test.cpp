@@ -10,7 +10,8 @@ using namespace std::chrono_literals;
 constexpr GroupHistory::Clock::time_point now{1'000'000s};
 
 GroupStatus ok(std::string name) {
-    return {.name = std::move(name), .state = GroupState::ok, .duration_ms = 1, .rows = 2, .failure = {}};
+    return {
+        .name = std::move(name), .state = GroupState::ok, .duration_ms = 1, .rows = 2, .data_bytes = 16, .failure = {}};
 }
 
 GroupStatus failed(std::string name, ErrorClass error_class) {
@@ -18,6 +19,7 @@ GroupStatus failed(std::string name, ErrorClass error_class) {
             .state = GroupState::failed,
             .duration_ms = 1,
             .rows = 0,
+            .data_bytes = 0,
             .failure = Failure{error_class, 1, "no"}};
 }
 

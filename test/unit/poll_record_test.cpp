@@ -41,20 +41,24 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
     record.duration_ms = 20;
     record.cost = PollRecord::Cost{.login_ms = 0, .query_ms = 12.5, .bytes = 4000, .rows = 110, .round_trips = 1};
     record.groups = {
-        {{.name = "waits", .state = GroupState::ok, .duration_ms = 2, .rows = 97, .failure = {}}, "now", "now"},
+        {{.name = "waits", .state = GroupState::ok, .duration_ms = 2, .rows = 97, .data_bytes = 2400, .failure = {}},
+         "now",
+         "now"},
         {{.name = "jobs",
           .state = GroupState::denied,
           .duration_ms = 0,
           .rows = 0,
+          .data_bytes = 0,
           .failure = Failure{ErrorClass::permission, 229, "no"}},
          "now",
          ""}};
     EXPECT_EQ(encode_records({&record}, {}),
               R"({"polls":[{"bytes":4000,"collected":false,"collected_at":"","consecutive_failures":0,)"
-              R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","message":"no","ms":0.0,)"
-              R"("number":229,"rows":0,"state":"denied"},)"
-              R"("waits":{"at":"now","ms":2.0,"ok_at":"now","rows":97,"state":"ok"}},"lag_ms":1.5,"login_ms":0.0,)"
-              R"("next_due_at":"","next_probe_at":"soon","query_ms":12.5,"round_trips":1,"rows":110,"server_id":"",)"
+              R"("duration_ms":20.0,"groups":{"jobs":{"at":"now","class":"permission","data_bytes":0,"message":"no",)"
+              R"("ms":0.0,"number":229,"rows":0,"state":"denied"},)"
+              R"("waits":{"at":"now","data_bytes":2400,"ms":2.0,"ok_at":"now","rows":97,"state":"ok"}},"lag_ms":1.5,)"
+              R"("login_ms":0.0,"next_due_at":"","next_probe_at":"soon","query_ms":12.5,"round_trips":1,"rows":110,)"
+              R"("server_id":"",)"
               R"("started_at":"then","status":"unknown"}],"sets":[]})");
 }
 

@@ -136,10 +136,10 @@ TEST(Wire, GroupsOfAResult) {
     result.query_ms = 7.25;
     result.bytes = 12'345;
     result.round_trips = 2;
-    result.groups = {{"waits", GroupState::ok, 1.5, 97, std::nullopt},
-                     {"files", GroupState::denied, 0, 0, Failure{ErrorClass::permission, 300, "denied\n"}},
-                     {"agent", GroupState::absent, 0, 0, std::nullopt},
-                     {"waits", GroupState::ok, 9, 9, std::nullopt}};
+    result.groups = {{"waits", GroupState::ok, 1.5, 97, 2400, std::nullopt},
+                     {"files", GroupState::denied, 0, 0, 0, Failure{ErrorClass::permission, 300, "denied\n"}},
+                     {"agent", GroupState::absent, 0, 0, 0, std::nullopt},
+                     {"waits", GroupState::ok, 9, 9, 9, std::nullopt}};
     const auto report = parse_report(encode(result));
     const auto& parsed = std::get<Result>(report);
     EXPECT_DOUBLE_EQ(parsed.login_ms, 41.5);
@@ -151,6 +151,7 @@ TEST(Wire, GroupsOfAResult) {
     EXPECT_EQ(parsed.groups[0].state, GroupState::ok);
     EXPECT_DOUBLE_EQ(parsed.groups[0].duration_ms, 1.5);
     EXPECT_EQ(parsed.groups[0].rows, 97U);
+    EXPECT_EQ(parsed.groups[0].data_bytes, 2400U);
     EXPECT_FALSE(parsed.groups[0].failure);
     EXPECT_EQ(parsed.groups[1].failure->error_class, ErrorClass::permission);
     EXPECT_EQ(parsed.groups[1].failure->number, 300);
@@ -211,15 +212,16 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"job":1,"outcome":"ok","duration_ms":1,"login_ms":-1})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"bytes":-1})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"round_trips":0.5})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","fine",1,1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["","ok",1,1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",-1,1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1],["g","ok",1,1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1,"login",1,"x"]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,"odd",1,"x"]]})",
-                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,"login",1,"x\u0007"]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1,-1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","fine",1,1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["","ok",1,1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",-1,1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1,1],["g","ok",1,1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1,1,"login",1,"x"]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,1,"odd",1,"x"]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","failed",1,1,1,"login",1,"x\u0007"]]})",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":{}}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\"]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"\",1]]}",
@@ -297,7 +299,7 @@ TEST(Wire, WhatExceedsTheLineIsLeftOut) {
     Result result = sample_result();
     for (std::size_t i = 0; i < max_groups; ++i)
         result.groups.push_back({std::to_string(i) + std::string(max_metric_name, '"'), GroupState::failed, 1e-300, 1,
-                                 Failure{ErrorClass::internal, -2'000'000'000, std::string(max_text, '"')}});
+                                 1, Failure{ErrorClass::internal, -2'000'000'000, std::string(max_text, '"')}});
     for (std::size_t i = 0; i < max_values; ++i)
         result.values.push_back({std::string(max_metric_name, '"'), std::to_string(i) + std::string(500, '"'), 1.0});
     for (std::size_t i = 0; i < 2 * max_checks; ++i)

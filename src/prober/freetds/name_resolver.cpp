@@ -60,7 +60,8 @@ std::vector<std::string> NameResolver::resolve(const std::string& host, const De
     if (lookup.end == LeftBehind::End::no_place)
         throw TdsFailure(core::ErrorClass::name_lookup, "too many name lookups are pending");
     if (lookup.end == LeftBehind::End::late)
-        throw TdsFailure(core::ErrorClass::timeout, fmt::format("name lookup of \"{}\" did not end in time", host));
+        throw TdsFailure(core::ErrorClass::name_lookup,
+                         fmt::format("the name servers did not answer in time for \"{}\"", host));
     Answer& answer = *lookup.result;
     if (answer.code != 0 || answer.addresses.empty()) {
         const char* reason = answer.code == 0 ? "no address" : gai_strerror(answer.code);

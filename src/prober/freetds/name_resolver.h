@@ -15,7 +15,7 @@ class NameResolver {
     explicit NameResolver(int max_lookups);
 
     // Numeric addresses of a name or of an address, in the order of preference of the system, at most 16. Throws
-    // TdsFailure of class name_lookup (unknown name, too many lookups pending) or timeout.
+    // TdsFailure of class name_lookup: unknown name, no answer by the deadline, too many lookups pending.
     [[nodiscard]] std::vector<std::string> resolve(const std::string& host, const Deadline& deadline) const;
 
   private:

@@ -65,6 +65,10 @@ Cell text(const BYTE* data, std::size_t size) {
 
 }  // namespace
 
+std::size_t cell_size(DBPROCESS* process, int column) {
+    return static_cast<std::size_t>(std::max(dbdatlen(process, column), 0));
+}
+
 Cell read_cell(DBPROCESS* process, int column) {
     const BYTE* data = dbdata(process, column);
     const DBINT length = dbdatlen(process, column);

@@ -158,6 +158,8 @@ bool TdsConnection::read_rows(ResultSet& set, std::size_t max_rows, Room& room) 
             return false;
         }
         --room.rows;
+        for (std::size_t column = 1; column <= set.columns.size(); ++column)
+            set.data_bytes += cell_size(process_.get(), static_cast<int>(column));
         if (set.rows.size() == max_rows) {
             ++set.left_out;
             continue;

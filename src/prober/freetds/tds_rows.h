@@ -20,7 +20,8 @@ using Row = std::vector<Cell>;
 struct ResultSet {
     std::vector<std::string> columns;
     std::vector<Row> rows;
-    std::size_t left_out = 0;  // rows that were read over
+    std::size_t left_out = 0;      // rows that were read over
+    std::uint64_t data_bytes = 0;  // of the values in all rows, also those; text as UTF-8
 
     // Position of a column, ignoring ASCII case; nothing when there is none.
     [[nodiscard]] std::optional<std::size_t> column(std::string_view name) const;

@@ -154,6 +154,20 @@ TEST(Happenings, WaitsAreClearedAndFilesReset) {
     EXPECT_EQ(server.value_of(others), before);
 }
 
+TEST(Happenings, AFileIsNew) {
+    Asker server;
+    const char* files = "SELECT COUNT(*) FROM sys.dm_io_virtual_file_stats(NULL, NULL)";
+    const char* names = "SELECT COUNT(*) FROM sys.master_files WHERE name = N'WH_data1'";
+    const auto all = std::get<std::int64_t>(server.value_of(files));
+    EXPECT_FALSE(server.engine->miss_file("nope"));
+    EXPECT_TRUE(server.engine->miss_file("WH_data1"));
+    EXPECT_EQ(server.value_of(files), integer(all - 1));
+    EXPECT_EQ(server.value_of(names), integer(0));
+    EXPECT_TRUE(server.engine->miss_file(""));
+    EXPECT_EQ(server.value_of(files), integer(all));
+    EXPECT_EQ(server.value_of(names), integer(1));
+}
+
 TEST(Happenings, TimeStopsAndJumps) {
     EngineOptions options = test_options();
     options.replay = Replay::steps;

@@ -9,11 +9,12 @@
 #include <string>
 #include <utility>
 
+#include "prober/connectors/mssql/mssql_batch.h"
 #include "prober/connectors/mssql/mssql_errors.h"
 #include "prober/connectors/mssql/mssql_facts.h"
-#include "prober/connectors/mssql/mssql_grants.h"
 #include "prober/connectors/mssql/mssql_options.h"
 #include "prober/connectors/mssql/mssql_poll.h"
+#include "prober/connectors/mssql/mssql_remedies.h"
 #include "prober/freetds/tds_failure.h"
 
 namespace vitals::prober {
@@ -24,64 +25,6 @@ using core::ErrorClass;
 
 constexpr int version_2012 = 11;
 constexpr std::int64_t tolerated_skew_ms = 60'000;
-
-std::string remedy_for_tls(const MssqlOptions& options, const Observation& seen) {
-    if (seen.name_matches == false)
-        return "set option hostname_in_certificate to the name in the certificate, or use that name as host";
-    if ((seen.verify_status & GNUTLS_CERT_EXPIRED) != 0) return "renew the certificate of the server";
-    if (seen.verify_status != 0)
-        return fmt::format(
-            "set option ca_file to the authority that signed it (now {}); weaker: trust_server_certificate = true",
-            options.ca_file);
-    return "enable encryption on the server; weaker: option encrypt = request";
-}
-
-std::string remedy_for_kerberos(const core::Failure& failure) {
-    switch (failure.error_class) {
-        case ErrorClass::timeout:
-        case ErrorClass::unreachable:
-            return "check the realm in krb5.conf and the way to its key distribution centres, which must be allowed "
-                   "targets too (port 88)";
-        case ErrorClass::configuration:
-            return "check vitals.krb5_config and vitals.keytab_directory";
-        default:
-            return "check name and password, and with setspn -L the service principal name; option server_spn "
-                   "changes it";
-    }
-}
-
-std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& options) {
-    switch (failure.error_class) {
-        case ErrorClass::login:
-            if (options.auth == MssqlAuth::ntlm)
-                return fmt::format("check name and password; on the server: CREATE LOGIN {} FROM WINDOWS",
-                                   in_brackets(options.username));
-            return fmt::format(
-                "check name and password; on the server: CREATE LOGIN {} WITH PASSWORD = …, SQL Server "
-                "authentication enabled, database {} accessible",
-                in_brackets(options.username), options.database);
-        case ErrorClass::starting:
-            return "wait until the server has finished starting";
-        case ErrorClass::protocol:
-            return "check host and port: something else answers there";
-        default:
-            return "see the error log of the server";
-    }
-}
-
-std::string remedy_for_permission(std::string_view permission, const MssqlServer& server, const MssqlOptions& options) {
-    // Who may only execute procedures is given nothing else.
-    if (options.procedures)
-        return "run docs/mssql/install_procedures.sql there as an administrator, and let the login execute the schema "
-               "vitals";
-    return grant_statement(permission, server.major_version(), server.engine_edition.value_or(0), options.username);
-}
-
-std::string remedy_for_group(const core::Failure& failure) {
-    if (failure.error_class == ErrorClass::timeout)
-        return "raise the timeout of the group or of the poll, or leave the group out of metrics_enabled";
-    return "see the number of the error; leave the group out of metrics_enabled where it cannot be mended";
-}
 
 class Checker {
   public:
@@ -103,9 +46,10 @@ class Checker {
     }
 
   private:
-    void pass(std::string check, std::string detail) {
-        result_.checks.push_back({std::move(check), true, std::move(detail), ""});
+    void pass(std::string check, std::string detail, std::string remedy) {
+        result_.checks.push_back({std::move(check), true, std::move(detail), std::move(remedy)});
     }
+    void pass(std::string check, std::string detail) { pass(std::move(check), std::move(detail), ""); }
     void fail(std::string check, core::Failure failure, std::string remedy) {
         result_.checks.push_back({std::move(check), false, failure.message, std::move(remedy)});
         if (!result_.failure) result_.failure = std::move(failure);
@@ -196,50 +140,49 @@ class Checker {
         MssqlKept kept;
         kept.connection = std::move(connection);
         kept.encrypted = std::move(encrypted);
-        core::Result reading;
-        try {
-            reading = poll_mssql(shared_, kept, job_, options_, deadline_);
-        } catch (const TdsFailure& error) {
-            fail("metrics", error.failure(), "see the error log of the server");
+        const core::Result reading = poll_mssql(shared_, kept, job_, options_, deadline_);
+        if (reading.outcome == core::Outcome::failed) {
+            fail("metrics", reading.failure.value_or(core::Failure{}), "see the error log of the server");
             return;
         }
         result_.facts = reading.facts;
         result_.groups = reading.groups;
         if (!kept.server) {
-            fail("version", reading.failure.value_or(core::Failure{}), "see the error log of the server");
+            const core::Failure failure = reading.failure.value_or(core::Failure{});
+            fail("version", failure, remedy_for_group(failure, nullptr, options_));
             return;
         }
-        examine_server(*kept.server);
-        if (kept.plan) {
-            examine_permissions(reading, *kept.server, *kept.plan);
-            examine_groups(reading, *kept.server, *kept.plan);
-        }
-        examine_metrics(reading, *kept.server);
+        server_ = *kept.server;
+        plan_ = kept.plan;
+        examine_server();
+        examine_permissions(reading);
+        examine_groups(reading);
+        examine_metrics(reading);
         examine_clock(reading);
     }
 
-    void examine_server(const MssqlServer& server) {
+    void examine_server() {
         const std::string detail =
-            clean_server_text(fmt::format("{} {} on {}", server.version, server.edition, server.name));
-        if (server.major_version() >= version_2012) {
+            clean_server_text(fmt::format("{} {} on {}", server_.version, server_.edition, server_.name));
+        if (server_.major_version() >= version_2012) {
             pass("version", detail);
         } else {
             fail("version", {ErrorClass::version, 0, detail}, "SQL Server 2012 or newer is needed");
         }
-        if (server.permits(server_state)) {
+        if (server_.permits(server_state)) {
             pass("permission", "may view the state of the server");
         } else {
             fail("permission",
                  {ErrorClass::permission, 0, fmt::format("{} may not view the state of the server", options_.username)},
-                 remedy_for_permission(server_state, server, options_));
+                 remedy_for_permission(server_state, server_, options_));
         }
     }
 
     // Of each other permission that a group needs, once.
-    void examine_permissions(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+    void examine_permissions(const core::Result& reading) {
         std::map<std::string, const core::GroupStatus*> denied;  // by permission; nothing: granted
         for (const core::GroupStatus& status : reading.groups) {
-            const std::string permission = permission_of(plan, status.name);
+            const std::string permission(permission_of(status.name));
             const bool known = status.state == core::GroupState::ok || status.state == core::GroupState::denied;
             if (permission.empty() || permission == server_state || !known) continue;
             const core::GroupStatus* refusal = status.state == core::GroupState::denied ? &status : nullptr;
@@ -252,18 +195,18 @@ class Checker {
             } else {
                 fail("permission",
                      {ErrorClass::permission, 0, fmt::format("{} lacks {}", options_.username, permission)},
-                     remedy_for_permission(permission, server, options_));
+                     remedy_for_permission(permission, server_, options_));
             }
         }
     }
 
-    void examine_groups(const core::Result& reading, const MssqlServer& server, const MssqlPlan& plan) {
+    void examine_groups(const core::Result& reading) {
         for (const core::GroupStatus& status : reading.groups) {
             const std::string check = "group " + status.name;
             const core::Failure failure = status.failure.value_or(core::Failure{});
             switch (status.state) {
                 case core::GroupState::ok:
-                    pass(check, fmt::format("{} rows in {:.0f} ms", status.rows, status.duration_ms));
+                    pass_rows(check, status);
                     break;
                 case core::GroupState::absent:
                     pass(check, "not in this version or edition");
@@ -272,26 +215,48 @@ class Checker {
                     pass(check, "gave way to other work, is asked again: " + failure.message);
                     break;
                 case core::GroupState::denied:
-                    fail(check, failure, remedy_for_permission(permission_of(plan, status.name), server, options_));
-                    break;
                 case core::GroupState::failed:
-                    fail(check, failure, remedy_for_group(failure));
+                    fail(check, failure, remedy_of(status));
                     break;
             }
         }
     }
 
-    static std::string permission_of(const MssqlPlan& plan, std::string_view name) {
-        for (const PlannedGroup& planned : plan.groups()) {
-            if (planned.plan.group().name == name) return planned.plan.group().permission;
-        }
-        return "";
+    void pass_rows(const std::string& check, const core::GroupStatus& status) {
+        const std::string detail = fmt::format("{} rows in {:.0f} ms", status.rows, status.duration_ms);
+        const core::MetricGroup* group = group_of(status.name);
+        if (group == nullptr || status.rows <= group->row_limit) return pass(check, detail);
+        pass(check, fmt::format("{}, of which the first {} are used, by its row_limit", detail, group->row_limit),
+             remedy_for_rows(*group));
     }
 
-    void examine_metrics(const core::Result& reading, const MssqlServer& server) {
+    [[nodiscard]] std::string remedy_of(const core::GroupStatus& status) const {
+        if (status.state == core::GroupState::denied)
+            return remedy_for_permission(permission_of(status.name), server_, options_);
+        return remedy_for_group(status.failure.value_or(core::Failure{}), group_of(status.name), options_);
+    }
+
+    // nullptr: the connector's own.
+    [[nodiscard]] const core::MetricGroup* group_of(std::string_view name) const {
+        for (const PlannedGroup& planned : plan_->groups()) {
+            if (planned.plan.group().name == name) return &planned.plan.group();
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] std::string_view permission_of(std::string_view name) const {
+        if (name == process_set_name || name == cpu_history_set_name) return server_state;
+        const core::MetricGroup* group = group_of(name);
+        return group != nullptr ? std::string_view(group->permission) : std::string_view();
+    }
+
+    // What is reported of a poll is the first group in trouble.
+    void examine_metrics(const core::Result& reading) {
         if (reading.failure) {
-            const bool permission = reading.failure->error_class == ErrorClass::permission;
-            fail("metrics", *reading.failure, permission ? remedy_for_permission(server_state, server, options_) : "");
+            const auto first = std::find_if(reading.groups.begin(), reading.groups.end(), [](const auto& status) {
+                return status.state == core::GroupState::denied || status.state == core::GroupState::failed;
+            });
+            fail("metrics", *reading.failure, first != reading.groups.end() ? remedy_of(*first) : "");
             return;
         }
         const auto known = std::count_if(reading.values.begin(), reading.values.end(),
@@ -302,7 +267,10 @@ class Checker {
 
     void examine_clock(const core::Result& reading) {
         const auto fact = reading.facts.find("clock_skew_ms");
-        if (fact == reading.facts.end()) return;
+        if (fact == reading.facts.end()) {
+            pass("clock", why_unknown(reading));
+            return;
+        }
         const std::int64_t skew = std::stoll(fact->second);
         const std::string detail = fmt::format("the clock of the server differs by {} ms", skew);
         if (std::abs(skew) <= tolerated_skew_ms) {
@@ -312,11 +280,22 @@ class Checker {
         }
     }
 
+    // Of the difference of the clocks.
+    [[nodiscard]] std::string why_unknown(const core::Result& reading) const {
+        if (!server_.utc_us) return "not known: the server did not say what time it is";
+        const auto asked = std::find_if(reading.groups.begin(), reading.groups.end(),
+                                        [](const auto& status) { return status.name == server_set_name; });
+        return fmt::format("not known: the answer took {:.0f} ms, within which the server may have looked at any time",
+                           asked != reading.groups.end() ? asked->duration_ms : 0.0);
+    }
+
     MssqlShared& shared_;
     const core::Job& job_;
     const Deadline& deadline_;
     MssqlOptions options_;
     MssqlLocation location_;
+    MssqlServer server_;  // once it is known
+    std::shared_ptr<const MssqlPlan> plan_;
     core::Result result_;
     bool logged_in_ = false;
 };

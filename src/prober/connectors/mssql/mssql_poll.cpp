@@ -27,9 +27,18 @@ using Answers = std::vector<MssqlAnswer>;
 // A group may break the connection; more of them cost the rest of the poll.
 constexpr int max_reconnects = 2;
 
-double milliseconds_since(Clock::time_point begin) {
-    return std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
-}
+// Adds the time that something takes, also where it fails.
+class Stopwatch {
+  public:
+    explicit Stopwatch(double& sum_ms) : sum_ms_(sum_ms) {}
+    Stopwatch(const Stopwatch&) = delete;
+    Stopwatch& operator=(const Stopwatch&) = delete;
+    ~Stopwatch() { sum_ms_ += std::chrono::duration<double, std::milli>(Clock::now() - begin_).count(); }
+
+  private:
+    double& sum_ms_;
+    Clock::time_point begin_ = Clock::now();
+};
 
 core::Failure not_permitted(std::string_view permission, const MssqlOptions& options) {
     return {core::ErrorClass::permission, 0,
@@ -44,14 +53,12 @@ class Poll {
         : shared_(shared), kept_(kept), job_(job), options_(options), deadline_(deadline) {}
 
     core::Result run() {
-        fresh_ = !(kept_.connection && kept_.connection->good());
-        if (kept_.connection) traffic_before_ = kept_.connection->traffic();
-        if (fresh_) connect();
-        if (!kept_.server) identify();
-        choose();
-        ask_all(first_questions());
-        if (newly_permitted()) ask_all(later_questions());
-        conclude();
+        try {
+            converse();
+            conclude();
+        } catch (const TdsFailure& error) {
+            give_up(error.failure());
+        }
         return std::move(result_);
     }
 
@@ -67,8 +74,26 @@ class Poll {
         bool recalled = false;  // not asked: it was refused before
     };
 
+    // What the connector reads for itself.
+    void add_own(std::string_view name, std::string_view permission) {
+        Item& item = items_.emplace_back();
+        item.name = name;
+        item.permission = permission;
+        item.own_statement = options_.procedures ? procedure_call(name) : std::string(own_statement(name));
+    }
+
+    void converse() {
+        fresh_ = !(kept_.connection && kept_.connection->good());
+        if (kept_.connection) traffic_before_ = kept_.connection->traffic();
+        if (fresh_) connect();
+        if (!kept_.server) identify();
+        choose();
+        ask_all(first_questions());
+        if (newly_permitted()) ask_all(later_questions());
+    }
+
     void connect() {
-        const auto begin = Clock::now();
+        const Stopwatch login(result_.login_ms);
         count_traffic();
         kept_.connection.reset();
         kept_.server.reset();
@@ -79,7 +104,6 @@ class Poll {
         if (!kept_.connection->good())
             throw TdsFailure(describe_failure(kept_.connection->observation(), options_, Moment::login));
         kept_.encrypted = begin_mssql_session(*kept_.connection, options_, deadline_);
-        result_.login_ms += milliseconds_since(begin);
     }
 
     void count_traffic() {
@@ -87,14 +111,10 @@ class Poll {
         traffic_before_ = 0;
     }
 
-    std::string own_statement_of(std::string_view name) const {
-        return options_.procedures ? procedure_call(name) : std::string(own_statement(name));
-    }
-
     // The version decides what can be asked: on a new connection it is asked for before all others.
     void identify() {
         items_.clear();
-        items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0, false});
+        add_own(server_set_name, "");
         ask_all({0});
         note_server();
     }
@@ -119,19 +139,18 @@ class Poll {
             kept_.apart.clear();
             drop_foreign_samples();
         }
-        if (items_.empty())
-            items_.push_back({server_set_name, "", nullptr, own_statement_of(server_set_name), {}, 0, false});
-        items_.push_back({process_set_name, server_state, nullptr, own_statement_of(process_set_name), {}, 0, false});
-        if (kept_.plan->wants_cpu() && kept_.ask_cpu_history)
-            items_.push_back(
-                {cpu_history_set_name, server_state, nullptr, own_statement_of(cpu_history_set_name), {}, 0, false});
+        if (items_.empty()) add_own(server_set_name, "");
+        add_own(process_set_name, server_state);
+        if (kept_.plan->wants_cpu() && kept_.ask_cpu_history) add_own(cpu_history_set_name, server_state);
         first_group_ = items_.size();
         for (const PlannedGroup& planned : kept_.plan->groups()) {
             const core::MetricGroup& group = planned.plan.group();
             if (!is_due(group.name)) continue;
-            std::string guarded;
-            if (kept_.batch_stoppers.contains(group.name)) guarded = guarded_statement(planned.statement);
-            items_.push_back({group.name, group.permission, &planned, std::move(guarded), {}, 0, false});
+            Item& item = items_.emplace_back();
+            item.name = group.name;
+            item.permission = group.permission;
+            item.group = &planned;
+            if (kept_.batch_stoppers.contains(group.name)) item.own_statement = guarded_statement(planned.statement);
         }
     }
 
@@ -321,10 +340,22 @@ class Poll {
 
     // --- what became of it ---
 
-    void conclude() {
+    void note_cost() {
         count_traffic();
         result_.query_ms = cost_.query_ms;
         result_.round_trips = cost_.round_trips;
+    }
+
+    // What it took says whether it was the name, the login or the queries.
+    void give_up(core::Failure failure) {
+        note_cost();
+        kept_.connection.reset();
+        result_.outcome = core::Outcome::failed;
+        result_.failure = std::move(failure);
+    }
+
+    void conclude() {
+        note_cost();
         result_.facts = mssql_facts(kept_.server.value_or(MssqlServer{}), moment_, kept_.encrypted);
         read_process();
         for (std::size_t number = first_group_; number < items_.size(); ++number)
@@ -391,9 +422,9 @@ class Poll {
     // A result that is not what the definition says is a fault, even where the statement ran.
     static void check_reading(Item& item, const GroupReading& now, bool all_values) {
         const GroupPlan& plan = item.group->plan;
-        const auto fail = [&](std::string message) {
+        const auto fail = [&](std::string message, core::ErrorClass error_class = core::ErrorClass::server_error) {
             item.answer.state = GroupState::failed;
-            item.answer.failure = core::Failure{core::ErrorClass::server_error, 0, std::move(message)};
+            item.answer.failure = core::Failure{error_class, 0, std::move(message)};
         };
         if (!now.missing.empty()) {
             fail(fmt::format("the result has no column \"{}\"", now.missing.front()));
@@ -404,7 +435,9 @@ class Poll {
                                             [](const PlannedMetric& planned) { return planned.single; });
         if (needs_rows && now.row_count == 0)
             fail("the server has no performance counters: they were not loaded when it started");
-        if (!all_values) fail("there are more values than one result may carry, and the last ones are left out");
+        if (!all_values)
+            fail("there are more values than one result may carry, and the last ones are left out",
+                 core::ErrorClass::protocol);
     }
 
     void note_state(Item& item) {
@@ -414,6 +447,7 @@ class Poll {
         status.state = answer.state;
         status.duration_ms = answer.duration_ms;
         status.rows = item.group != nullptr ? item.rows : answer.set ? answer.set->rows.size() : 0;
+        status.data_bytes = answer.set ? answer.set->data_bytes : 0;
         if (answer.state == GroupState::ok || answer.state == GroupState::absent) return;
         status.failure = answer.failure;
         // What nothing at all was read with says more about the moment than about the group.

@@ -34,8 +34,8 @@ struct MssqlKept {
     std::map<std::string, GroupSample, std::less<>> samples;  // by group
 };
 
-// Connects if there is no good connection. Throws TdsFailure when nothing at all could be read; the connection may be
-// broken then, and also afterwards.
+// Connects if there is no good connection. A poll that read nothing at all has failed, says all the same what it has
+// cost, and leaves no connection; that of another may be broken as well.
 core::Result poll_mssql(MssqlShared& shared, MssqlKept& kept, const core::Job& job, const MssqlOptions& options,
                         const Deadline& deadline);
 

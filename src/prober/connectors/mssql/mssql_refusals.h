@@ -1,5 +1,4 @@
-// Groups that are not asked for a while: a statement that may not be run leaves an error in the log of the server each
-// time, and one that breaks the connection costs a login.
+// What is remembered of groups that were in trouble: which are not asked for a while, and which are asked alone.
 #pragma once
 
 #include <chrono>
@@ -12,6 +11,8 @@
 
 namespace vitals::prober {
 
+// Groups that are not asked for a while: a statement that may not be run leaves an error in the log of the server each
+// time, and one that breaks the connection costs a login.
 class MssqlRefusals {
   public:
     using Clock = Deadline::Clock;
