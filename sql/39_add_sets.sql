@@ -79,8 +79,9 @@ BEGIN
                     array_agg(CASE WHEN o.instance = '' THEN o.name ELSE '' END ORDER BY o.place) AS plain_names
              FROM in_order AS o GROUP BY o.nr
          ), hashed AS MATERIALIZED (
-             SELECT c.*, md5(c.series_keys::text)::uuid AS hash, k.part_key
-             FROM content AS c LEFT JOIN %1$I.series_parts AS k ON k.hash = md5(c.series_keys::text)::uuid
+             SELECT c.*, k.part_key
+             FROM (SELECT c.*, md5(c.series_keys::text)::uuid AS hash FROM content AS c) AS c
+             LEFT JOIN LATERAL (SELECT k.part_key FROM %1$I.series_parts AS k WHERE k.hash = c.hash LIMIT 1) AS k ON true
          ), new_part AS (
              INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
              SELECT DISTINCT ON (h.hash) h.series_keys, h.hash, NOT $3 FROM hashed AS h WHERE h.part_key IS NULL
@@ -201,8 +202,10 @@ BEGIN
                    WHERE NOT $3 AND s.instance = ''
                    GROUP BY m.set_nr) AS p
          ), hashed AS MATERIALIZED (
-             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
-             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
+             SELECT v.*, k.set_key
+             FROM (SELECT v.*, md5(v.series_keys::text)::uuid AS hash FROM variant AS v) AS v
+             -- The limit makes it a look-up, whatever the planner knows of the tables.
+             LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k WHERE k.hash = v.hash LIMIT 1) AS k ON true
          ), chosen AS MATERIALIZED (
              SELECT DISTINCT ON (h.set_nr) h.*
              FROM hashed AS h
