@@ -2,11 +2,12 @@
 //
 // A batch is one JSON object. Most polls of a tenant have the same series, so their names stand in it once, and not at
 // all where storage knows their hash:
-//   {"sets": [{"hash": "0c…", "parts": [{"hash": "b1…", "names": [["cpu_percent", ""], …]}, {"hash": "e4…"}]}, {"hash":
-//   "7f…"}, …],
+//   {"sets": [{"hash": "0c…", "parts": [{"hash": "b1…", "names": [["cpu_percent", ""], …]}, {"hash": "e4…"}]},
+//             {"hash": "7f…"}, …],
 //    "polls": [{"server_id": …, "set": 0, "vals": "{12.5,NULL}", …}, …]}
-// "set" counts from 0; "vals" is an array literal of PostgreSQL, which it reads ten times as fast as JSON. Both are
-// left out where nothing was read. A set may also be the names alone, without a hash.
+// "set" counts from 0; "vals" has the values of all parts of the set, as an array literal of PostgreSQL, which it reads
+// ten times as fast as JSON. Both are left out where nothing was read. A set may also have its "names" as a whole, or
+// be these names alone: then nothing is remembered of it.
 #pragma once
 
 #include <cstdint>

@@ -76,13 +76,16 @@ sub measure_peer
     return ($figures, $figures->{cpu_ms} + $server, $server);
 }
 
-# Polls per second, stored, of a fleet that has always more due than can be polled.
+# Polls per second, stored, of a fleet that has always more due than can be polled. rounds: polls of each server before, in
+# which its series are described.
 sub saturate
 {
-    my ($fleet, $concurrency, $latency, $metrics, $what) = @_;
+    my ($fleet, $concurrency, $latency, $metrics, $what, $rounds) = @_;
     $simulated->control('all', latency_ms => $latency);
     $fleet->sql("UPDATE tenant_acme.collection_config SET metrics_enabled = '$metrics'; SELECT vitals.notify_collector()");
     spend(3);
+    my $first = $fleet->stored;
+    wait_for('rounds before', 240, sub { $fleet->stored >= $first + ($rounds // 0) * $fleet->{servers} });
     my ($before, $stored) = ($fleet->usage, $fleet->stored);
     spend($window);
     my ($after, $stored_then) = ($fleet->usage, $fleet->stored);
@@ -140,7 +143,7 @@ sub measure_throughput
             my (undef, $percent) = saturate($fleet, $concurrency, $latency, $few, 'three metrics');
             show_percent($percent, $latency, $concurrency);
         }
-        ($rates{$concurrency}) = saturate($fleet, $concurrency, $latency_ms, $everything, 'everything');
+        ($rates{$concurrency}) = saturate($fleet, $concurrency, $latency_ms, $everything, 'everything', 3);
         $fleet->pause;
         saturate_prober($fleet, $concurrency, $_) foreach 20, 200;
         $fleet->stop;
