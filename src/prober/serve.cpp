@@ -21,6 +21,7 @@
 #include "prober/job_pool.h"
 #include "prober/job_stream.h"
 #include "prober/report_writer.h"
+#include "prober/sandbox/limits.h"
 
 namespace vitals::prober {
 
@@ -31,6 +32,7 @@ constexpr std::size_t most_unfinished = 65'536;
 constexpr std::chrono::seconds outdated_interval{10};
 // A prober that is never idle is given up with what is in flight, after the grace time.
 constexpr std::chrono::seconds most_outdated{60};
+constexpr std::chrono::seconds give_back_interval{60};
 
 sigset_t termination() {
     sigset_t set;
@@ -60,6 +62,7 @@ class Server {
         while (true) {
             if (const auto code = take_lines()) return *code;
             if (finished() || outlived()) return exit_ok;
+            give_back_memory_now_and_then();
             if (const auto code = wait()) return *code;
         }
     }
@@ -74,6 +77,13 @@ class Server {
     [[nodiscard]] bool finished() const {
         if (pool_.unfinished() > 0) return stop_at_ && stop_at_->passed();
         return stop_at_.has_value() || (stream_.ended() && no_more_lines_);
+    }
+
+    // With the next that wakes it up: where nothing happens, nothing is freed.
+    void give_back_memory_now_and_then() {
+        if (!give_back_.passed()) return;
+        give_back_ = Deadline::after(give_back_interval);
+        give_back_memory();
     }
 
     // Only the collector can start a successor. An idle moment costs no poll.
@@ -175,6 +185,7 @@ class Server {
     std::optional<Deadline> stop_at_;  // when to end whatever is in flight
     Deadline look_again_ = Deadline::after(outdated_interval);
     std::optional<Deadline::Clock::time_point> outdated_since_;
+    Deadline give_back_ = Deadline::after(give_back_interval);
 };
 
 }  // namespace

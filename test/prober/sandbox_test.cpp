@@ -16,9 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -27,6 +30,7 @@
 #include <vector>
 
 #include "prober/sandbox/file_watch.h"
+#include "prober/sandbox/limits.h"
 #include "prober/sandbox/sandbox.h"
 #include "prober/sandbox/sanitizers.h"
 #include "prober_child.h"
@@ -328,6 +332,38 @@ TEST_F(LandlockTest, AReplacedFileOfNameLookupIsNoticed) {
     int status = 0;
     ASSERT_EQ(waitpid(child, &status, 0), child);
     EXPECT_EQ(WEXITSTATUS(status), 1);
+}
+
+// Pages in memory between two addresses of the heap.
+long resident_pages(const void* first, const void* end) {
+    const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+    const auto from = (reinterpret_cast<std::uintptr_t>(first) + page - 1) / page * page;
+    const auto length = reinterpret_cast<std::uintptr_t>(end) / page * page - from;
+    std::vector<unsigned char> pages(length / page);
+    if (mincore(reinterpret_cast<void*>(from), length, pages.data()) != 0) return -1;
+    return std::ranges::count_if(pages, [](unsigned char bits) { return (bits & 1) != 0; });
+}
+
+TEST_F(SandboxTest, GivesFreedMemoryBackThoughSomethingBehindItIsInUse) {
+    if (built_with_sanitizer) GTEST_SKIP() << "sanitizers have a malloc of their own";
+    const auto action = [] {
+        constexpr std::size_t block = 64 * 1024;
+        std::array<void*, 256> blocks{};
+        for (auto& each : blocks) {
+            each = std::malloc(block);
+            std::memset(each, 1, block);
+        }
+        const auto [first, last] = std::ranges::minmax(blocks);
+        for (auto* each : blocks) {
+            if (each != last) std::free(each);
+        }
+        const long before = resident_pages(first, last);
+        give_back_memory();
+        const long after = resident_pages(first, last);
+        if (before < 1000) return ENODATA;
+        return after >= 0 && after < before / 10 ? 0 : ENOMEM;
+    };
+    EXPECT_EQ(attempt(action), worked);
 }
 
 }  // namespace
