@@ -19,6 +19,9 @@ BEGIN
             MESSAGE = 'value must be a finite number',
             DETAIL = format('Got %s.', coalesce(left(value::text, 50), 'NULL'));
     END IF;
+    instance := coalesce(instance, '');
+    -- Whoever is renaming the metric is waited for, so that its name is read after that.
+    PERFORM vitals.make_series(tenant_schema, ARRAY[metric_type_id], ARRAY[instance]);
     EXECUTE format('SELECT t.name, t.scale FROM %I.metric_types AS t WHERE t.id = $1', tenant_schema)
         INTO metric USING metric_type_id;
     IF metric.name IS NULL THEN
