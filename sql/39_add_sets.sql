@@ -40,11 +40,10 @@ $$;
 COMMENT ON FUNCTION vitals.make_series(name, uuid[], text[]) IS
 'Makes those series of metrics (by the ids of their types) and instances that are not there. Waits for whoever has the row of such a metric type locked or makes the same series. What is beyond 250000 series is left out. Called by vitals.add_series and vitals.insert_metric.';
 
--- A new series has to keep its metric type from going, and to wait for whoever makes the same. The collector waits for nobody.
+-- A new series has to keep its metric type from going, and to wait for whoever makes the same: no longer than vitals.make_sets has it.
 CREATE FUNCTION vitals.add_series(tenant_schema name, parts jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET lock_timeout TO '50ms'
 AS $$
 DECLARE
     metric_type_ids uuid[];
@@ -81,7 +80,7 @@ $$;
 COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS
 'Makes the series of names that are new. Leaves out those of metrics whose types somebody has locked, and all if another transaction is making one of them; returns false then. Called by vitals.add_parts.';
 
-CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean) RETURNS vitals.part_layout[]
+CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean, salt text) RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -122,8 +121,9 @@ BEGIN
                     array_agg(CASE WHEN o.instance = '' THEN o.name ELSE '' END ORDER BY o.place) AS plain_names
              FROM in_order AS o GROUP BY o.nr
          ), hashed AS MATERIALIZED (
-             SELECT c.*, md5(c.series_keys::text)::uuid AS hash, k.part_key
-             FROM content AS c LEFT JOIN %1$I.series_parts AS k ON k.hash = md5(c.series_keys::text)::uuid
+             SELECT c.*, h.hash, k.part_key
+             FROM content AS c CROSS JOIN LATERAL (SELECT md5(c.series_keys::text || $5)::uuid AS hash) AS h
+             LEFT JOIN %1$I.series_parts AS k ON k.hash = h.hash
          ), new_part AS (
              INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
              SELECT DISTINCT ON (h.hash) h.series_keys, h.hash, NOT $3 FROM hashed AS h WHERE h.part_key IS NULL
@@ -139,14 +139,15 @@ BEGIN
          SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
                            l.is_whole)::vitals.part_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING parts, has_room, remember, is_whole;
+        INTO layouts USING parts, has_room, remember, is_whole, salt;
     RETURN layouts;
 END
 $$;
-COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean) IS
-'What parts with these names are, which are made if they are new. parts: objects with ref, names and, where they may be remembered, hash. remember: writes to known_parts what they are. Called by vitals.parts_of_sets.';
+COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean, text) IS
+'What parts with these names are, which are made if they are new. parts: objects with ref, names and, where they may be remembered, hash. remember: writes to known_parts what they are. salt: see vitals.make_sets. Called by vitals.parts_of_sets.';
 
-CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb, remember boolean) RETURNS vitals.part_layout[]
+CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb, remember boolean, salt text)
+RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -174,15 +175,16 @@ BEGIN
                             WHERE k.names_hash = p.hash::uuid LIMIT 1) AS k ON true$sql$, tenant_schema)
         INTO known, new_parts USING sets, told;
     IF new_parts IS NOT NULL THEN
-        known := known || vitals.add_parts(tenant_schema, new_parts, remember);
+        known := known || vitals.add_parts(tenant_schema, new_parts, remember, salt);
     END IF;
     RETURN known;
 END
 $$;
-COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean) IS
-'What the parts of sets of a batch are. told: all sets of the batch, where the names of a part may stand. Error: VT001 where names are needed that the batch does not have. Called by vitals.make_sets.';
+COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean, text) IS
+'What the parts of sets of a batch are. told: all sets of the batch, where the names of a part may stand. salt: see vitals.make_sets. Error: VT001 where names are needed that the batch does not have. Called by vitals.make_sets.';
 
-CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals.part_layout[], remember boolean) RETURNS vitals.set_layout[]
+CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals.part_layout[], remember boolean, salt text)
+RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -242,8 +244,9 @@ BEGIN
                    WHERE NOT $3 AND s.instance = ''
                    GROUP BY m.set_nr) AS p
          ), hashed AS MATERIALIZED (
-             SELECT v.*, md5(v.series_keys::text)::uuid AS hash, k.set_key
-             FROM variant AS v LEFT JOIN %1$I.series_sets AS k ON k.hash = md5(v.series_keys::text)::uuid
+             SELECT v.*, h.hash, k.set_key
+             FROM variant AS v CROSS JOIN LATERAL (SELECT md5(v.series_keys::text || $6)::uuid AS hash) AS h
+             LEFT JOIN %1$I.series_sets AS k ON k.hash = h.hash
          ), chosen AS MATERIALIZED (
              SELECT DISTINCT ON (h.set_nr) h.*
              FROM hashed AS h
@@ -275,38 +278,47 @@ BEGIN
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING sets, parts, has_room, most_sets, remember;
+        INTO layouts USING sets, parts, has_room, most_sets, remember, salt;
     RETURN layouts;
 END
 $$;
-COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean) IS
-'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. Called by vitals.make_sets.';
+COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean, text) IS
+'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. salt: see vitals.make_sets. Called by vitals.make_sets.';
 
--- Two sessions that make the same part or set at the same moment: the second is told so once the first has committed, and then
--- sees what the first made.
+-- Two sessions that make the same part or set at the same moment: once the first has committed, the second sees what it made. It does
+-- not wait for that, but makes another one with the same series and a salted hash: a few rows more instead of a tenant that is stored no
+-- more while somebody's transaction is open.
 CREATE FUNCTION vitals.make_sets(tenant_schema name, new_sets jsonb, told jsonb) RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '50ms'
 AS $$
 DECLARE
     most_attempts constant integer := 5;
+    salt text := '';
     remember boolean;
 BEGIN
     FOR attempt IN 1 .. most_attempts LOOP
         BEGIN
             remember := vitals.may_remember_sets(tenant_schema, new_sets, told);
             RETURN vitals.compose_sets(
-                tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, told, remember), remember);
-        EXCEPTION WHEN unique_violation THEN
-            IF attempt = most_attempts THEN
-                RAISE;
-            END IF;
+                tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, told, remember, salt), remember, salt);
+        EXCEPTION
+            WHEN unique_violation THEN
+                IF attempt = most_attempts THEN
+                    RAISE;
+                END IF;
+            WHEN lock_not_available THEN
+                IF attempt = most_attempts THEN
+                    RAISE;
+                END IF;
+                salt := ' ' || attempt;
         END;
     END LOOP;
 END
 $$;
 COMMENT ON FUNCTION vitals.make_sets(name, jsonb, jsonb) IS
-'What those sets of a batch are that known_sets does not have. Makes and remembers those that are new. told: all sets of the batch. Error: VT001 where names are needed that the batch does not have. Called by vitals.add_sets.';
+'What those sets of a batch are that known_sets does not have. Makes and remembers those that are new, and does not wait for others who do: salt makes the hashes of new parts and sets others than theirs. told: all sets of the batch. Error: VT001 where names are needed that the batch does not have. Called by vitals.add_sets.';
 
 CREATE FUNCTION vitals.add_sets(tenant_schema name, batch jsonb) RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
