@@ -54,13 +54,16 @@ BEGIN
             MESSAGE = 'unknown server',
             DETAIL = format('No row of %I.servers has the id %s.', tenant_schema, coalesce(server_id::text, 'NULL'));
     END IF;
-    EXECUTE format('SELECT s.series_key FROM %I.series AS s WHERE s.metric_type_id = $1 AND s.instance = $2', tenant_schema)
-        INTO series_key USING metric_type_id, instance;
+    EXECUTE format('SELECT s.series_key FROM %1$I.series AS s
+                    WHERE s.metric_type_id = $1 AND s.instance = $2
+                        AND EXISTS (SELECT FROM %1$I.server_snapshots AS n
+                                    WHERE n.server_id = $3 AND n.collected_at = $4 AND n.id = $5 AND n.set_key IS NOT NULL)', tenant_schema)
+        INTO series_key USING metric_type_id, instance, server_id, collected_at, snapshots[1];
     IF series_key IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = 'tenant has too many series',
-            DETAIL = format('%I.series takes no more instances of metrics.', tenant_schema);
+            DETAIL = format('%I takes no more instances of metrics.', tenant_schema);
     END IF;
     id := encode(overlay(uuid_send(snapshots[1]) placing int4send(series_key) from 13), 'hex')::uuid;
 END
