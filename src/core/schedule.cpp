@@ -149,11 +149,8 @@ std::optional<std::size_t> Schedule::next_queue(Time now, const Places& places) 
     for (std::size_t number = 0; number < queues_.size(); ++number) {
         const Queue& queue = queues_.at(number);
         if (queue.empty() || queue.begin()->first > now || places.free(lane_of_queue(number)) == 0) continue;
-        if (!next) {
-            next = number;
-        } else if (now - queue.begin()->first >= patience && ++passed_over_.at(number) > most_passed_over) {
-            next = number;
-        }
+        const bool waited_too_long = now - queue.begin()->first >= patience;
+        if (!next || (waited_too_long && ++passed_over_.at(number) > most_passed_over)) next = number;
     }
     if (next) passed_over_.at(*next) = 0;
     return next;
