@@ -312,6 +312,13 @@ BEGIN
                  DELETE FROM %1$I.part_members AS m
                  WHERE NOT EXISTS (SELECT FROM %1$I.series_parts AS k WHERE k.part_key = m.part_key);
              END IF;
+             -- A set that lacks a part shows the values of its others, and is not used for new ones.
+             IF tg_table_name = ''series_parts'' THEN
+                 UPDATE %1$I.series_sets AS k SET hash = gen_random_uuid()
+                 WHERE EXISTS (SELECT FROM %1$I.set_parts AS p
+                               WHERE p.set_key = k.set_key
+                                   AND NOT EXISTS (SELECT FROM %1$I.series_parts AS r WHERE r.part_key = p.part_key));
+             END IF;
              RETURN NULL;
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$I.metric_types

@@ -158,7 +158,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.may_remember_sets(name, jsonb, jsonb) IS
-'Whether what the new sets of a batch are, and their parts, is to be written to known_sets and known_parts, for which it makes room and holds the names of metrics. all_sets: those of the batch, which keep their place. Called by vitals.add_sets.';
+'Whether what the new sets of a batch are, and their parts, is to be written to known_sets and known_parts, for which it makes room and holds the names of metrics. all_sets: those of the batch, which keep their place. Called by vitals.make_sets.';
 
 CREATE FUNCTION vitals.known_hashes(tenant_schema name, batch jsonb) RETURNS text
 LANGUAGE plpgsql STABLE

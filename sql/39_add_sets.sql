@@ -14,7 +14,7 @@ COMMENT ON TYPE vitals.set_layout IS
 
 -- Only what has a metric type counts: a prober cannot make new ones. Instances it can make up, hence the limit; what is
 -- beyond it is left out.
-CREATE FUNCTION vitals.add_series(tenant_schema name, parts jsonb) RETURNS void
+CREATE FUNCTION vitals.make_series(tenant_schema name, metric_type_ids uuid[], instances text[]) RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -23,28 +23,71 @@ DECLARE
 BEGIN
     EXECUTE format(
         $sql$WITH new_series AS MATERIALIZED (
-             SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
-             FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> 'names') AS v
-             JOIN %1$I.metric_types AS t ON t.name = v ->> 0
-             WHERE jsonb_typeof(v) = 'array'
-                 -- The limit makes it a look-up, whatever the planner knows of the tables.
-                 AND (SELECT s.series_key FROM %1$I.series AS s
-                      WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) IS NULL
+             SELECT t.id AS metric_type_id, n.instance
+             FROM unnest($1, $2) AS n (metric_type_id, instance)
+             JOIN %1$I.metric_types AS t ON t.id = n.metric_type_id
+             -- The limit makes it a look-up, whatever the planner knows of the tables.
+             WHERE (SELECT s.series_key FROM %1$I.series AS s
+                    WHERE s.metric_type_id = n.metric_type_id AND s.instance = n.instance LIMIT 1) IS NULL
          )
          INSERT INTO %1$I.series (metric_type_id, instance)
          SELECT metric_type_id, instance FROM new_series
          LIMIT CASE WHEN EXISTS (SELECT FROM new_series)
-                    THEN greatest($2 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
-         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING parts, most_series;
+                    THEN greatest($3 - (SELECT count(*) FROM %1$I.series), 0) ELSE 0 END
+         ON CONFLICT DO NOTHING$sql$, tenant_schema) USING metric_type_ids, instances, most_series;
 END
 $$;
-COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS 'Makes the series of names that are new. Called by vitals.add_parts.';
+COMMENT ON FUNCTION vitals.make_series(name, uuid[], text[]) IS
+'Makes those series of metrics (by the ids of their types) and instances that are not there. Waits for whoever has the row of such a metric type locked or makes the same series. What is beyond 250000 series is left out. Called by vitals.add_series and vitals.insert_metric.';
 
-CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean) RETURNS vitals.part_layout[]
+-- A new series has to keep its metric type from going, and to wait for whoever makes the same: no longer than vitals.make_sets has it.
+CREATE FUNCTION vitals.add_series(tenant_schema name, parts jsonb) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+    metric_type_ids uuid[];
+    instances text[];
+    free_types uuid[];
+BEGIN
+    EXECUTE format(
+        $sql$SELECT array_agg(n.metric_type_id), array_agg(n.instance)
+         FROM (SELECT DISTINCT t.id AS metric_type_id, coalesce(v ->> 1, '') AS instance
+               FROM jsonb_array_elements($1) AS p, jsonb_array_elements(p -> 'names') AS v
+               JOIN %1$I.metric_types AS t ON t.name = v ->> 0
+               WHERE jsonb_typeof(v) = 'array'
+                   -- The limit makes it a look-up, whatever the planner knows of the tables.
+                   AND (SELECT s.series_key FROM %1$I.series AS s
+                        WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) IS NULL) AS n$sql$,
+        tenant_schema) INTO metric_type_ids, instances USING parts;
+    IF metric_type_ids IS NULL THEN
+        RETURN true;
+    END IF;
+    EXECUTE format(
+        $sql$SELECT array_agg(f.id)
+         FROM (SELECT t.id FROM %I.metric_types AS t WHERE t.id = ANY ($1) FOR KEY SHARE SKIP LOCKED) AS f$sql$, tenant_schema)
+        INTO free_types USING metric_type_ids;
+    BEGIN
+        PERFORM vitals.make_series(tenant_schema, array_agg(n.metric_type_id), array_agg(n.instance))
+        FROM unnest(metric_type_ids, instances) AS n (metric_type_id, instance)
+        WHERE n.metric_type_id = ANY (free_types);
+    EXCEPTION WHEN lock_not_available THEN
+        RETURN false;
+    END;
+    RETURN metric_type_ids <@ coalesce(free_types, '{}');
+END
+$$;
+COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS
+'Makes the series of names that are new. Leaves out those of metrics whose types somebody has locked, and all if another transaction is making one of them; returns false then. Called by vitals.add_parts.';
+
+CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean, salt text) RETURNS vitals.part_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- What was left out for want of room, or since somebody is at it, is looked at again.
+    has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
+    is_whole constant boolean := vitals.add_series(tenant_schema, parts) AND has_room;
     layouts vitals.part_layout[];
     -- Not the same statement with a condition: one that could write to known_parts waits for whoever changes metric types.
     remember_sql constant text := $sql$, remembered AS (
@@ -55,7 +98,6 @@ DECLARE
              ON CONFLICT DO NOTHING
          )$sql$;
 BEGIN
-    PERFORM vitals.add_series(tenant_schema, parts);
     EXECUTE format(
         $sql$WITH part AS MATERIALIZED (
              SELECT e.nr, (p ->> 'ref')::uuid AS ref, p ? 'hash' AS has_hash, p -> 'names' AS names
@@ -79,9 +121,9 @@ BEGIN
                     array_agg(CASE WHEN o.instance = '' THEN o.name ELSE '' END ORDER BY o.place) AS plain_names
              FROM in_order AS o GROUP BY o.nr
          ), hashed AS MATERIALIZED (
-             SELECT c.*, k.part_key
-             FROM (SELECT c.*, md5(c.series_keys::text)::uuid AS hash FROM content AS c) AS c
-             LEFT JOIN LATERAL (SELECT k.part_key FROM %1$I.series_parts AS k WHERE k.hash = c.hash LIMIT 1) AS k ON true
+             SELECT c.*, h.hash, k.part_key
+             FROM content AS c CROSS JOIN LATERAL (SELECT md5(c.series_keys::text || $5)::uuid AS hash) AS h
+             LEFT JOIN LATERAL (SELECT k.part_key FROM %1$I.series_parts AS k WHERE k.hash = h.hash LIMIT 1) AS k ON true
          ), new_part AS (
              INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
              SELECT DISTINCT ON (h.hash) h.series_keys, h.hash, NOT $3 FROM hashed AS h WHERE h.part_key IS NULL
@@ -91,22 +133,21 @@ BEGIN
              SELECT p.ref, p.has_hash, coalesce(h.part_key, n.part_key) AS part_key, h.series_keys, jsonb_array_length(p.names) AS names,
                     h.positions, h.scales, array_position(h.plain_names, 'cpu_percent') AS cpu,
                     array_position(h.plain_names, 'memory_percent') AS memory,
-                    array_position(h.plain_names, 'connection_count') AS connections,
-                    -- What was cut for want of room is looked at again when there may be some.
-                    $2 AS is_whole
+                    array_position(h.plain_names, 'connection_count') AS connections, $4 AS is_whole
              FROM part AS p LEFT JOIN hashed AS h USING (nr) LEFT JOIN new_part AS n ON n.hash = h.hash
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
                            l.is_whole)::vitals.part_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING parts, vitals.has_room_for_sets(tenant_schema), remember;
+        INTO layouts USING parts, has_room, remember, is_whole, salt;
     RETURN layouts;
 END
 $$;
-COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean) IS
-'What parts with these names are, which are made if they are new. parts: objects with ref, names and, where they may be remembered, hash. remember: writes to known_parts what they are. Called by vitals.parts_of_sets.';
+COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean, text) IS
+'What parts with these names are, which are made if they are new. parts: objects with ref, names and, where they may be remembered, hash. remember: writes to known_parts what they are. salt: see vitals.make_sets. Called by vitals.parts_of_sets.';
 
-CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb, remember boolean) RETURNS vitals.part_layout[]
+CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb, remember boolean, salt text)
+RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -134,15 +175,16 @@ BEGIN
                             WHERE k.names_hash = p.hash::uuid LIMIT 1) AS k ON true$sql$, tenant_schema)
         INTO known, new_parts USING sets, told;
     IF new_parts IS NOT NULL THEN
-        known := known || vitals.add_parts(tenant_schema, new_parts, remember);
+        known := known || vitals.add_parts(tenant_schema, new_parts, remember, salt);
     END IF;
     RETURN known;
 END
 $$;
-COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean) IS
-'What the parts of sets of a batch are. told: all sets of the batch, where the names of a part may stand. Error: VT001 where names are needed that the batch does not have. Called by vitals.add_sets.';
+COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean, text) IS
+'What the parts of sets of a batch are. told: all sets of the batch, where the names of a part may stand. salt: see vitals.make_sets. Error: VT001 where names are needed that the batch does not have. Called by vitals.make_sets.';
 
-CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals.part_layout[], remember boolean) RETURNS vitals.set_layout[]
+CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals.part_layout[], remember boolean, salt text)
+RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
@@ -202,10 +244,10 @@ BEGIN
                    WHERE NOT $3 AND s.instance = ''
                    GROUP BY m.set_nr) AS p
          ), hashed AS MATERIALIZED (
-             SELECT v.*, k.set_key
-             FROM (SELECT v.*, md5(v.series_keys::text)::uuid AS hash FROM variant AS v) AS v
+             SELECT v.*, h.hash, k.set_key
+             FROM variant AS v CROSS JOIN LATERAL (SELECT md5(v.series_keys::text || $6)::uuid AS hash) AS h
              -- The limit makes it a look-up, whatever the planner knows of the tables.
-             LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k WHERE k.hash = v.hash LIMIT 1) AS k ON true
+             LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k WHERE k.hash = h.hash LIMIT 1) AS k ON true
          ), chosen AS MATERIALIZED (
              SELECT DISTINCT ON (h.set_nr) h.*
              FROM hashed AS h
@@ -237,12 +279,47 @@ BEGIN
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout)
          FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING sets, parts, has_room, most_sets, remember;
+        INTO layouts USING sets, parts, has_room, most_sets, remember, salt;
     RETURN layouts;
 END
 $$;
-COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean) IS
-'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. Called by vitals.add_sets.';
+COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean, text) IS
+'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. salt: see vitals.make_sets. Called by vitals.make_sets.';
+
+-- Two sessions that make the same part or set at the same moment: once the first has committed, the second sees what it made. It does
+-- not wait for that, but makes another one with the same series and a salted hash: a few rows more instead of a tenant that is stored no
+-- more while somebody's transaction is open.
+CREATE FUNCTION vitals.make_sets(tenant_schema name, new_sets jsonb, told jsonb) RETURNS vitals.set_layout[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '50ms'
+AS $$
+DECLARE
+    most_attempts constant integer := 5;
+    salt text := '';
+    remember boolean;
+BEGIN
+    FOR attempt IN 1 .. most_attempts LOOP
+        BEGIN
+            remember := vitals.may_remember_sets(tenant_schema, new_sets, told);
+            RETURN vitals.compose_sets(
+                tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, told, remember, salt), remember, salt);
+        EXCEPTION
+            WHEN unique_violation THEN
+                IF attempt = most_attempts THEN
+                    RAISE;
+                END IF;
+            WHEN lock_not_available THEN
+                IF attempt = most_attempts THEN
+                    RAISE;
+                END IF;
+                salt := ' ' || attempt;
+        END;
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION vitals.make_sets(name, jsonb, jsonb) IS
+'What those sets of a batch are that known_sets does not have. Makes and remembers those that are new, and does not wait for others who do: salt makes the hashes of new parts and sets others than theirs. told: all sets of the batch. Error: VT001 where names are needed that the batch does not have. Called by vitals.add_sets.';
 
 CREATE FUNCTION vitals.add_sets(tenant_schema name, batch jsonb) RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
@@ -251,7 +328,6 @@ AS $$
 DECLARE
     known vitals.set_layout[];
     new_sets jsonb;
-    remember boolean;
 BEGIN
     EXECUTE format(
         $sql$SELECT array_agg((s.nr, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections)::vitals.set_layout)
@@ -265,12 +341,10 @@ BEGIN
          LEFT JOIN LATERAL (SELECT k.* FROM %1$I.known_sets AS k WHERE k.names_hash = s.hash LIMIT 1) AS k ON true$sql$, tenant_schema)
         INTO known, new_sets USING batch;
     IF new_sets IS NOT NULL THEN
-        remember := vitals.may_remember_sets(tenant_schema, new_sets, batch -> 'sets');
-        known := known || vitals.compose_sets(
-            tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, batch -> 'sets', remember), remember);
+        known := known || vitals.make_sets(tenant_schema, new_sets, batch -> 'sets');
     END IF;
     RETURN known;
 END
 $$;
 COMMENT ON FUNCTION vitals.add_sets(name, jsonb) IS
-'What the sets of a batch are that its polls have. Makes and remembers those that are new. Error: VT001 where names are needed that the batch does not have. Called by vitals.store_rows.';
+'What the sets of a batch are that its polls have; those that are new are made. Error: VT001 where names are needed that the batch does not have. Called by vitals.store_rows.';

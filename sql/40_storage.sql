@@ -135,6 +135,36 @@ $$;
 COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
 'Brings latest_collections up to date with the snapshots given, for servers whose collections differ in their series or come out of order. Called by vitals.store_snapshots.';
 
+-- Who inserts the first values of a server and has not committed keeps others from beginning its row.
+CREATE FUNCTION vitals.begin_latest(
+    tenant_schema name, server_ids uuid[], to_merge uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+SET lock_timeout TO '50ms'
+AS $$
+BEGIN
+    IF server_ids IS NOT NULL THEN
+        EXECUTE format(
+            $sql$INSERT INTO %1$I.latest_collections
+                 (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
+             SELECT DISTINCT ON (n.server_id) n.server_id, n.collected_at, n.id, n.set_key, n.connection_count, n.cpu_percent,
+                    n.memory_percent
+             FROM %1$I.server_snapshots AS n
+             WHERE n.server_id = ANY ($1) AND n.collected_at BETWEEN $3 AND $4 AND n.id = ANY ($2) AND n.set_key IS NOT NULL
+             ORDER BY n.server_id, n.collected_at DESC
+             ON CONFLICT DO NOTHING$sql$, tenant_schema) USING server_ids, snapshot_ids, since, until;
+    END IF;
+    IF to_merge IS NOT NULL THEN
+        PERFORM vitals.merge_latest(tenant_schema, to_merge, snapshot_ids, since, until);
+    END IF;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN;
+END
+$$;
+COMMENT ON FUNCTION vitals.begin_latest(name, uuid[], uuid[], uuid[], timestamptz, timestamptz) IS
+'Makes the rows of latest_collections of servers that have none, from the snapshots given; to_merge: of those whose snapshots differ in their series. Does not wait for whoever makes one of them: then all follow with a later poll. Called by vitals.store_snapshots.';
+
 CREATE FUNCTION vitals.is_table(tenant_schema name, relation name) RETURNS boolean
 LANGUAGE sql STABLE
 SET search_path TO pg_catalog, pg_temp
@@ -154,8 +184,20 @@ DECLARE
     first_time timestamptz;
     last_time timestamptz;
     to_merge uuid[];
+    to_begin uuid[];
+    to_begin_merged uuid[];
     -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
     if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
+    latest_sql constant text := $sql$, latest_of_new AS (
+             INSERT INTO %1$I.latest_collections AS l
+                 (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
+             SELECT server_id, collected_at, id, set_key, connection_count, cpu_percent, memory_percent
+             FROM latest WHERE server_id NOT IN (SELECT l.server_id FROM %1$I.latest_collections AS l)
+             ON CONFLICT (server_id) DO UPDATE
+             SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
+                 connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
+                 memory_percent = excluded.memory_percent
+         )$sql$;
     health_sql constant text := $sql$, event AS (
              INSERT INTO %1$I.server_events
                  (server_id, happened_at, old_status, new_status, error_class, error_number, message)
@@ -275,22 +317,15 @@ BEGIN
              SET collected_at = n.collected_at, snapshot_id = n.id, set_key = n.set_key,
                  connection_count = n.connection_count, cpu_percent = n.cpu_percent, memory_percent = n.memory_percent
              FROM latest AS n, free_latest AS f WHERE l.server_id = n.server_id AND f.server_id = n.server_id
-         ), latest_of_new AS (
-             INSERT INTO %1$I.latest_collections AS l
-                 (server_id, collected_at, snapshot_id, set_key, connection_count, cpu_percent, memory_percent)
-             SELECT server_id, collected_at, id, set_key, connection_count, cpu_percent, memory_percent
-             FROM latest WHERE server_id NOT IN (SELECT l.server_id FROM %1$I.latest_collections AS l)
-             ON CONFLICT (server_id) DO UPDATE
-             SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
-                 connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
-                 memory_percent = excluded.memory_percent
          )$sql$
-            || CASE WHEN health THEN health_sql ELSE '' END
+            || CASE WHEN health THEN health_sql ELSE latest_sql END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
-         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge)
+         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
+                (SELECT array_agg(n.server_id) FROM latest AS n
+                 WHERE NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = n.server_id))
          FROM stored$sql$, tenant_schema, if_locked)
-        INTO ids, first_time, last_time, to_merge
+        INTO ids, first_time, last_time, to_merge, to_begin
         USING batch, sets;
     IF to_merge IS NOT NULL AND health THEN
         EXECUTE format(
@@ -298,10 +333,13 @@ BEGIN
                  SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
                  FOR NO KEY UPDATE SKIP LOCKED
              )
-             SELECT array_agg(m.id) FROM unnest($1) AS m (id)
-             WHERE m.id IN (SELECT server_id FROM free)
-                 OR NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = m.id)$sql$, tenant_schema)
-            INTO to_merge USING to_merge;
+             SELECT array_agg(m.id) FILTER (WHERE m.id IN (SELECT server_id FROM free)),
+                    array_agg(m.id) FILTER (WHERE NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = m.id))
+             FROM unnest($1) AS m (id)$sql$, tenant_schema)
+            INTO to_merge, to_begin_merged USING to_merge;
+    END IF;
+    IF health AND (to_begin IS NOT NULL OR to_begin_merged IS NOT NULL) THEN
+        PERFORM vitals.begin_latest(tenant_schema, to_begin, to_begin_merged, ids, first_time, last_time);
     END IF;
     IF to_merge IS NOT NULL THEN
         PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, sets, first_time, last_time);

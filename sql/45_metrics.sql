@@ -19,6 +19,9 @@ BEGIN
             MESSAGE = 'value must be a finite number',
             DETAIL = format('Got %s.', coalesce(left(value::text, 50), 'NULL'));
     END IF;
+    instance := coalesce(instance, '');
+    -- Whoever is renaming the metric is waited for, so that its name is read after that.
+    PERFORM vitals.make_series(tenant_schema, ARRAY[metric_type_id], ARRAY[instance]);
     EXECUTE format('SELECT t.name, t.scale FROM %I.metric_types AS t WHERE t.id = $1', tenant_schema)
         INTO metric USING metric_type_id;
     IF metric.name IS NULL THEN
@@ -51,13 +54,16 @@ BEGIN
             MESSAGE = 'unknown server',
             DETAIL = format('No row of %I.servers has the id %s.', tenant_schema, coalesce(server_id::text, 'NULL'));
     END IF;
-    EXECUTE format('SELECT s.series_key FROM %I.series AS s WHERE s.metric_type_id = $1 AND s.instance = $2', tenant_schema)
-        INTO series_key USING metric_type_id, instance;
+    EXECUTE format('SELECT s.series_key FROM %1$I.series AS s
+                    WHERE s.metric_type_id = $1 AND s.instance = $2
+                        AND EXISTS (SELECT FROM %1$I.server_snapshots AS n
+                                    WHERE n.server_id = $3 AND n.collected_at = $4 AND n.id = $5 AND n.set_key IS NOT NULL)', tenant_schema)
+        INTO series_key USING metric_type_id, instance, server_id, collected_at, snapshots[1];
     IF series_key IS NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = 'tenant has too many series',
-            DETAIL = format('%I.series takes no more instances of metrics.', tenant_schema);
+            DETAIL = format('%I takes no more instances of metrics.', tenant_schema);
     END IF;
     id := encode(overlay(uuid_send(snapshots[1]) placing int4send(series_key) from 13), 'hex')::uuid;
 END

@@ -17,6 +17,11 @@ constexpr auto most_probe_wait = 5min;
 // An interval comes from a table that its owner can change as he likes: none divides by zero or never ends.
 constexpr milliseconds least_interval = 1s;
 constexpr milliseconds most_interval = 24h;
+// Below it there is no lasting overload: a burst passes without delaying targets that answer. Of ten dispatches one is
+// then for what has been passed over nine times: that costs the targets that answer little, also where it is spent on
+// black holes.
+constexpr auto patience = 30s;
+constexpr int most_passed_over = 9;
 
 milliseconds phase_of(std::string_view identity, milliseconds interval) noexcept {
     return milliseconds{
@@ -130,17 +135,25 @@ void Schedule::remove(Key key) {
 }
 
 std::optional<Schedule::Due> Schedule::take_due(Time now, const Places& places) {
+    const auto number = next_queue(now, places);
+    if (!number) return std::nullopt;
+    const auto [due, key] = *queues_.at(*number).begin();
+    Entry& entry = entries_.at(key);
+    stop_waiting(key, entry);
+    entry.probing = *number == probes;
+    return Due{.key = key, .due = due, .lane = lane_of_queue(*number), .probe = entry.probing};
+}
+
+std::optional<std::size_t> Schedule::next_queue(Time now, const Places& places) {
+    std::optional<std::size_t> next;
     for (std::size_t number = 0; number < queues_.size(); ++number) {
         const Queue& queue = queues_.at(number);
-        const Lane lane = lane_of_queue(number);
-        if (queue.empty() || queue.begin()->first > now || places.free(lane) == 0) continue;
-        const auto [due, key] = *queue.begin();
-        Entry& entry = entries_.at(key);
-        stop_waiting(key, entry);
-        entry.probing = number == probes;
-        return Due{.key = key, .due = due, .lane = lane, .probe = entry.probing};
+        if (queue.empty() || queue.begin()->first > now || places.free(lane_of_queue(number)) == 0) continue;
+        const bool waited_too_long = now - queue.begin()->first >= patience;
+        if (!next || (waited_too_long && ++passed_over_.at(number) > most_passed_over)) next = number;
     }
-    return std::nullopt;
+    if (next) passed_over_.at(*next) = 0;
+    return next;
 }
 
 std::vector<Schedule::Passed> Schedule::take_passed(Time now) {

@@ -5,8 +5,11 @@
 // late is done once and not made up for: the cycles that came and went meanwhile are skipped, and said to be.
 //
 // Targets that answer are never kept waiting by those that do not: each waits in a lane, and only the first lane may
-// use all places. A target that is down is not polled any more but probed, after growing waits; its cycles pass without
-// network work (take_passed()), until a probe is answered and makes a poll due at once.
+// use all places and is served first. Where it alone needs more places than there are, that would keep the others out
+// for ever: what waits in one of them for half a minute and longer gets one dispatch in ten, within its lane's share of
+// the places. Polls and probes of the lane of failing targets count as two. A target that is down is not polled any
+// more but probed, after growing waits; its cycles pass without network work (take_passed()), until a probe is answered
+// and makes a poll due at once.
 #pragma once
 
 #include <array>
@@ -112,8 +115,8 @@ class Schedule {
     void put_down(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now);
     void remove(Key key);
 
-    // Takes what is due and has a place, best lane first, the longest overdue first. What was taken is not due again
-    // before done(), probed() or again().
+    // Takes what is due and has a place: best lane first, but for the turns of those that were passed over; of a lane
+    // the longest overdue. What was taken is not due again before done(), probed() or again().
     std::optional<Due> take_due(Time now, const Places& places);
     // The targets that are down and whose cycle has come: each once a cycle.
     std::vector<Passed> take_passed(Time now);
@@ -166,6 +169,7 @@ class Schedule {
     Entry& add(Key key, std::string_view identity, std::chrono::milliseconds interval, Lane lane);
     [[nodiscard]] static std::size_t queue_of(const Entry& entry) noexcept;
     [[nodiscard]] static Lane lane_of_queue(std::size_t queue) noexcept;
+    [[nodiscard]] std::optional<std::size_t> next_queue(Time now, const Places& places);
     void wait_until(Key key, Entry& entry, Wait wait, Time due);
     void poll_soon(Key key, Entry& entry, Lane lane, Time due);
     void stop_waiting(Key key, Entry& entry);
@@ -174,7 +178,8 @@ class Schedule {
 
     std::unordered_map<Key, Entry> entries_;
     std::array<Queue, lane_count + 1> queues_;
-    Queue cycles_;  // of targets that are down
+    std::array<int, lane_count + 1> passed_over_{};  // how often since the queue's last turn, while it waited too long
+    Queue cycles_;                                   // of targets that are down
 };
 
 }  // namespace vitals::core

@@ -205,6 +205,10 @@ SELECT * FROM pg_temp.store(
     pg_temp.poll('sql01', '2026-01-13 02:01:00+00', '[["disk_percent", 3, "never seen either"]]'),
     pg_temp.poll('sql02', '2026-01-13 02:01:00+00', '[["cpu_percent", 4]]'));
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:00:00+00' AND collected_at < '2026-01-13 03:00:00+00';
+-- Who inserts a value is told.
+INSERT INTO tenant_store.metrics (server_id, metric_type_id, value, collected_at, instance)
+SELECT s.id, t.id, 5, '2026-01-13 02:02:00+00', 'nor this' FROM tenant_store.servers AS s, tenant_store.metric_types AS t
+WHERE s.name = 'sql02' AND t.name = 'disk_percent';
 DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n);
 -- Keys that batches used up in vain are no sets.
 SELECT setval(pg_get_serial_sequence('tenant_store.series_sets', 'set_key'), 90000) > 0 AS used_up;
@@ -334,6 +338,8 @@ SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:0
 -- Parts that somebody deletes are made anew.
 DELETE FROM tenant_store.series_parts;
 SELECT (SELECT count(*) FROM tenant_store.known_sets) AS sets, (SELECT count(*) FROM tenant_store.known_parts) AS parts, (SELECT count(*) FROM tenant_store.part_members) AS members;
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:03:30+00', jsonb_build_array(pg_temp.in_parts('six', pg_temp.part('shared', '[["load5", ""]]'))), '{3}');
+SELECT m.metrics FROM tenant_store.metric_snapshots AS m WHERE m.collected_at = '2026-01-20 00:03:30+00';
 DELETE FROM tenant_store.series_sets;
 SELECT count(*) AS parts_of_sets FROM tenant_store.set_parts;
 SELECT * FROM pg_temp.store_parts('2026-01-20 00:04:00+00', jsonb_build_array(pg_temp.in_parts('six', pg_temp.part('shared'))), '{3}');

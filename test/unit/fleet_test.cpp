@@ -21,6 +21,7 @@ struct Behaviour {
     milliseconds poll{20};
     milliseconds probe{5};
     bool answers = true;
+    bool reads = true;  // something, when it answers
 };
 
 class Fleet {
@@ -32,6 +33,13 @@ class Fleet {
             const auto key = ++last_key_;
             tenants_[tenant].schedule.put(key, "target " + std::to_string(key), interval, now_, lane);
             tenants_[tenant].targets[key] = {behaviour, interval};
+        }
+    }
+
+    // All of a tenant's that are down are there again.
+    void bring_back(int tenant, Behaviour behaviour) {
+        for (auto& [key, target] : tenants_[tenant].targets) {
+            if (!target.behaviour.answers) target.behaviour = behaviour;
         }
     }
 
@@ -84,6 +92,7 @@ class Fleet {
     }
     [[nodiscard]] std::size_t most_in_flight() const { return most_in_flight_; }
     [[nodiscard]] std::size_t probes() const { return probes_; }
+    [[nodiscard]] std::size_t down(int tenant) { return tenants_[tenant].schedule.down(); }
 
   private:
     struct Target {
@@ -152,7 +161,10 @@ class Fleet {
                 tenant.schedule.probed(job.due.key, answers, now_);
             } else {
                 ++tenant.rows[job.due.key];
-                const auto ending = answers ? Schedule::Ending::good : Schedule::Ending::down;
+                const bool reads = tenant.targets[job.due.key].behaviour.reads;
+                const auto ending = !answers ? Schedule::Ending::down
+                                    : reads  ? Schedule::Ending::good
+                                             : Schedule::Ending::failed;
                 tenant.cycles[job.due.key] += 1 + tenant.schedule.done(job.due.key, ending, now_).skipped.count;
             }
         }
@@ -240,6 +252,66 @@ TEST(FleetTest, OverloadDegradesEvenly) {
     const auto [least_cycles, most_cycles] = fleet.cycles(1);
     EXPECT_GE(least_cycles, 38) << "the other cycles are known";
     EXPECT_LE(most_cycles, 42);
+}
+
+// Of these alone there are twice as many as can be polled.
+Fleet overloaded_fleet() {
+    Fleet fleet(10);
+    fleet.add(1, 1200, 60s, Behaviour{.poll = 1s}, Lane::proven);
+    fleet.run(10min);
+    return fleet;
+}
+
+TEST(FleetTest, OverloadDoesNotKeepNewServersOut) {
+    Fleet fleet = overloaded_fleet();
+    fleet.add(1, 20, 60s, Behaviour{.poll = 1s});
+    fleet.run(2min);
+    EXPECT_GE(fleet.rows(1).first, 1) << "polled for the first time";
+    fleet.run(3min);
+    fleet.begin_measuring();
+    fleet.run(40min);
+    EXPECT_GE(fleet.rows(1).first, 17) << "and then as often as the others";
+}
+
+TEST(FleetTest, OverloadDoesNotKeepFailingServersOut) {
+    Fleet fleet = overloaded_fleet();
+    fleet.add(1, 20, 60s, Behaviour{.poll = 1s, .reads = false});
+    fleet.run(5min);
+    fleet.begin_measuring();
+    fleet.run(40min);
+    EXPECT_GE(fleet.rows(1).first, 17);
+}
+
+TEST(FleetTest, OverloadDoesNotKeepServersDown) {
+    Fleet fleet = overloaded_fleet();
+    fleet.add(1, 10, 60s, black_hole);
+    fleet.run(20min);
+    ASSERT_EQ(fleet.down(1), 10U);
+    fleet.bring_back(1, Behaviour{.poll = 1s});
+    // A probe comes every five minutes, and then a poll.
+    fleet.run(10min);
+    EXPECT_EQ(fleet.down(1), 0U);
+}
+
+TEST(FleetTest, BlackHolesTakeLittleOfAnOverloadedFleet) {
+    Fleet fleet = overloaded_fleet();
+    fleet.add(1, 900, 60s, black_hole);
+    fleet.run(1h);
+    fleet.begin_measuring();
+    fleet.run(40min);
+    EXPECT_GE(fleet.polls(1), 8U * 40 * 60) << "of ten a second";
+    EXPECT_GT(fleet.probes(), 0U);
+}
+
+TEST(FleetTest, BlackHolesDoNotKeepALonePlaceFromLivingServers) {
+    Fleet fleet(1);
+    fleet.add(1, 100, 60s, Behaviour{}, Lane::proven);
+    fleet.add(1, 100, 60s, black_hole, Lane::failing);
+    fleet.run(20min);
+    fleet.begin_measuring();
+    fleet.run(30min);
+    EXPECT_LT(fleet.lag_percentile(1, 1.0), 10s);
+    EXPECT_GE(fleet.polls(1), 100U * 29);
 }
 
 TEST(FleetTest, TwoOverloadedTenantsShareEvenly) {

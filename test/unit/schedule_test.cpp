@@ -244,6 +244,27 @@ TEST_F(ScheduleTest, EveryLaneHasAPlaceHoweverFewThereAre) {
     EXPECT_EQ(places.free(Lane::failing), 0U) << "more is taken than there is now";
 }
 
+TEST_F(ScheduleTest, OneDispatchInTenIsForWhatHasWaitedTooLong) {
+    for (Schedule::Key key = 1; key <= 100; ++key)
+        schedule.put(key, std::to_string(key), 60s, now, Lane::proven);
+    for (Schedule::Key key = 101; key <= 110; ++key)
+        schedule.put(key, std::to_string(key), 60s, now, Lane::unproven);
+    const auto lanes_of = [](const std::vector<Schedule::Due>& taken) {
+        std::string lanes;
+        for (const auto& due : taken)
+            lanes += due.lane == Lane::proven ? 'p' : 'u';
+        return lanes;
+    };
+    places = Places::of(20);
+    EXPECT_EQ(lanes_of(take_and_hold(now + 29s)), "pppppppppppppppppppp") << "a burst of half a minute";
+    places = Places::of(20);
+    EXPECT_EQ(lanes_of(take_and_hold(now + 30s)), "pppppppppupppppppppu");
+    places = Places::of(20);
+    for (int i = 0; i < 10; ++i)
+        places.take(Lane::unproven);
+    EXPECT_EQ(lanes_of(take_and_hold(now + 60s)), "pppppppppp") << "not beyond the lane's share";
+}
+
 TEST_F(ScheduleTest, AFailedPollIsRepeatedAtItsPlaceAmongTheFailing) {
     schedule.put(1, "a", 60s, now);
     take(now);
