@@ -182,6 +182,7 @@ PROBER_TEST_SOURCES += test/prober/local_host_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_mounts_test.cpp
 PROBER_TEST_SOURCES += test/prober/local_proc_files_test.cpp
 PROBER_TEST_SOURCES += test/prober/main.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_blocking_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_catalogue_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_check_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_connection_test.cpp

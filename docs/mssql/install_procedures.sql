@@ -427,6 +427,101 @@ SET NOCOUNT ON;
 END;
 GO
 
+-- head_blockers: who is at the root of the chains of blocked sessions: login, program, host and database, the 20 with the most behind them.
+DECLARE @statement nvarchar(max) = NULL,
+    @edition int = CONVERT(int, SERVERPROPERTY('EngineEdition')),
+    @version int = CONVERT(int, PARSENAME(CONVERT(nvarchar(128), SERVERPROPERTY('ProductVersion')), 4));
+IF @edition NOT IN (5, 6, 11)
+    SET @statement = N'WITH waits AS (
+    SELECT session_id, blocking_session_id, wait_time,
+        ROW_NUMBER() OVER (PARTITION BY session_id ORDER BY wait_time DESC) AS number
+    FROM sys.dm_exec_requests
+    WHERE blocking_session_id <> 0 AND blocking_session_id <> session_id
+        AND session_id <> @@SPID AND blocking_session_id <> @@SPID),
+edges AS (
+    SELECT session_id, blocking_session_id AS blocker, wait_time AS wait_ms,
+        ROW_NUMBER() OVER (PARTITION BY blocking_session_id ORDER BY session_id) AS number
+    FROM waits
+    WHERE number = 1),
+blockers AS (
+    SELECT e.blocker AS head, e.blocker AS session_id, 1 AS depth
+    FROM edges AS e
+    LEFT JOIN edges AS above ON above.session_id = e.blocker
+    WHERE e.number = 1 AND above.session_id IS NULL
+    UNION ALL
+    SELECT b.head, e.session_id, b.depth + 1
+    FROM blockers AS b
+    INNER JOIN edges AS e ON e.blocker = b.session_id
+    INNER JOIN edges AS below ON below.blocker = e.session_id
+    WHERE below.number = 1 AND b.depth < 100)
+SELECT TOP (20) h.login_name, h.program_name, h.host_name, h.database_name,
+    COUNT(*) AS blocked, MAX(h.wait_ms) AS wait_ms, MAX(h.idle) AS idle
+FROM (
+    SELECT CASE b.head
+            WHEN -2 THEN N''(orphaned distributed transaction)''
+            WHEN -3 THEN N''(deferred recovery)''
+            WHEN -4 THEN N''(latch, owner in transition)''
+            WHEN -5 THEN N''(latch, owner not tracked)''
+            ELSE COALESCE(s.login_name, N''(session has ended)'') END AS login_name,
+        COALESCE(s.program_name, N'''') AS program_name, COALESCE(s.host_name, N'''') AS host_name,
+        COALESCE(d.name, CONVERT(nvarchar(11), s.database_id), N'''') AS database_name, e.wait_ms,
+        CASE WHEN s.status = N''sleeping'' AND s.open_transaction_count > 0 THEN 1 ELSE 0 END AS idle
+    FROM blockers AS b
+    INNER JOIN edges AS e ON e.blocker = b.session_id
+    LEFT JOIN sys.dm_exec_sessions AS s ON s.session_id = b.head
+    LEFT JOIN sys.databases AS d ON d.database_id = s.database_id) AS h
+GROUP BY h.login_name, h.program_name, h.host_name, h.database_name
+ORDER BY COUNT(*) DESC, MAX(h.wait_ms) DESC';
+ELSE IF @edition IN (5)
+    SET @statement = N'WITH waits AS (
+    SELECT session_id, blocking_session_id, wait_time,
+        ROW_NUMBER() OVER (PARTITION BY session_id ORDER BY wait_time DESC) AS number
+    FROM sys.dm_exec_requests
+    WHERE blocking_session_id <> 0 AND blocking_session_id <> session_id
+        AND session_id <> @@SPID AND blocking_session_id <> @@SPID),
+edges AS (
+    SELECT session_id, blocking_session_id AS blocker, wait_time AS wait_ms,
+        ROW_NUMBER() OVER (PARTITION BY blocking_session_id ORDER BY session_id) AS number
+    FROM waits
+    WHERE number = 1),
+blockers AS (
+    SELECT e.blocker AS head, e.blocker AS session_id, 1 AS depth
+    FROM edges AS e
+    LEFT JOIN edges AS above ON above.session_id = e.blocker
+    WHERE e.number = 1 AND above.session_id IS NULL
+    UNION ALL
+    SELECT b.head, e.session_id, b.depth + 1
+    FROM blockers AS b
+    INNER JOIN edges AS e ON e.blocker = b.session_id
+    INNER JOIN edges AS below ON below.blocker = e.session_id
+    WHERE below.number = 1 AND b.depth < 100)
+SELECT TOP (20) h.login_name, h.program_name, h.host_name, h.database_name,
+    COUNT(*) AS blocked, MAX(h.wait_ms) AS wait_ms, MAX(h.idle) AS idle
+FROM (
+    SELECT CASE b.head
+            WHEN -2 THEN N''(orphaned distributed transaction)''
+            WHEN -3 THEN N''(deferred recovery)''
+            WHEN -4 THEN N''(latch, owner in transition)''
+            WHEN -5 THEN N''(latch, owner not tracked)''
+            ELSE COALESCE(s.login_name, N''(session has ended)'') END AS login_name,
+        COALESCE(s.program_name, N'''') AS program_name, COALESCE(s.host_name, N'''') AS host_name,
+        CASE WHEN s.session_id IS NULL THEN N'''' ELSE DB_NAME() END AS database_name, e.wait_ms,
+        CASE WHEN s.status = N''sleeping'' AND s.open_transaction_count > 0 THEN 1 ELSE 0 END AS idle
+    FROM blockers AS b
+    INNER JOIN edges AS e ON e.blocker = b.session_id
+    LEFT JOIN sys.dm_exec_sessions AS s ON s.session_id = b.head) AS h
+GROUP BY h.login_name, h.program_name, h.host_name, h.database_name
+ORDER BY COUNT(*) DESC, MAX(h.wait_ms) DESC';
+
+IF @statement IS NOT NULL
+BEGIN
+    SET @statement = N'CREATE PROCEDURE vitals.collect_head_blockers AS
+SET NOCOUNT ON;
+' + @statement + N';';
+    EXEC sys.sp_executesql @statement;
+END;
+GO
+
 -- host_cpu: cPU of the host, as the scheduler monitor of SQL Server writes it down once a minute. Not on Linux, where it knows its own part only.
 DECLARE @statement nvarchar(max) = NULL,
     @edition int = CONVERT(int, SERVERPROPERTY('EngineEdition')),

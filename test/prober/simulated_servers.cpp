@@ -70,11 +70,14 @@ void FileDescriptor::reset(int fd) noexcept {
 }
 
 SimulatedServers::SimulatedServers(const std::vector<std::string>& flags) {
-    std::vector<std::string> arguments{TDS_SERVER, "--fixture", VITALS_FIXTURES "/mssql-fixture.json",
-                                       "--ca-out", ca_file(),   "--exit-with-parent"};
+    std::vector<std::string> arguments{TDS_SERVER, "--ca-out", ca_file(), "--exit-with-parent"};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
-    if (std::find(flags.begin(), flags.end(), "--replay") == flags.end())
-        arguments.insert(arguments.end(), {"--replay", "steps"});
+    const auto unless_said = [&](const char* flag, const char* value) {
+        if (std::find(flags.begin(), flags.end(), flag) == flags.end())
+            arguments.insert(arguments.end(), {flag, value});
+    };
+    unless_said("--fixture", VITALS_FIXTURES "/mssql-fixture.json");
+    unless_said("--replay", "steps");
     start(arguments);
     read_ready_line();
 }

@@ -38,8 +38,8 @@ class FileDescriptor {
 
 class SimulatedServers {
   public:
-    // The flags of tds_server beside the fixture; `--replay steps` unless they say otherwise. Returns when the servers
-    // listen. Throws std::runtime_error.
+    // The flags of tds_server; the recorded fixture and `--replay steps` unless they say otherwise. Returns when the
+    // servers listen. Throws std::runtime_error.
     explicit SimulatedServers(const std::vector<std::string>& flags = {});
     ~SimulatedServers();
     SimulatedServers(const SimulatedServers&) = delete;

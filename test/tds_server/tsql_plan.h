@@ -31,6 +31,7 @@ struct BoundSource {
     Join join = Join::none;
     const Relation* relation = nullptr;
     std::shared_ptr<const QueryPlan> query;
+    bool recursion = false;  // the rows that the round before gave, see QueryPlan::recursive
     std::vector<std::vector<BoundExpression>> values;
     std::vector<Column> columns;
     std::vector<BoundExpression> arguments;
@@ -64,6 +65,7 @@ class QueryPlan {
   public:
     std::vector<Column> columns;
     std::vector<BoundSelect> branches;
+    bool recursive = false;  // of two branches the second one runs over its own rows until it gives none
     std::vector<bool> keep_duplicates;
     std::vector<BoundOrder> order_by;  // of a union: over its columns
     std::optional<BoundExpression> offset;
@@ -88,6 +90,8 @@ struct BindContext {
     const std::vector<CommonTable>* with = nullptr;
     std::size_t with_count = 0;              // so many of them are there already
     const BindContext* with_next = nullptr;  // where common tables are looked up next
+    const CommonTable* recursion = nullptr;  // in the recursive part of this one, whose columns are those
+    const std::vector<Column>* recursion_columns = nullptr;
     std::vector<BoundWindow>* windows = nullptr;
 };
 
@@ -104,6 +108,7 @@ struct QueryFrame {
     const Frame* outer = nullptr;
     // SELECT @x = ...: takes the values of one row after the other, which the next row sees.
     Variables* assigned = nullptr;
+    const std::vector<Row>* recursion = nullptr;  // what the round before gave
 };
 
 std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "tds_server/sql_error.h"
@@ -38,6 +39,8 @@ void require_names(const std::vector<Column>& columns, const std::string& table)
         }
     }
 }
+
+std::shared_ptr<const QueryPlan> plan_common_table(const CommonTable& table, const BindContext& before);
 
 class SelectPlanner {
   public:
@@ -86,7 +89,7 @@ class SelectPlanner {
             require_names(bound.columns, name);
         } else if (!source.values.empty()) {
             add_values(source, bound);
-        } else if (!add_common_table(source, bound)) {
+        } else if (!add_recursion(source, bound) && !add_common_table(source, bound)) {
             add_relation(source, bound);
         }
         if (name.empty()) name = source.table.text();
@@ -140,6 +143,14 @@ class SelectPlanner {
         require_names(bound.columns, source.alias);
     }
 
+    bool add_recursion(const Source& source, BoundSource& bound) const {
+        if (context_.recursion == nullptr || source.table.parts.size() != 1) return false;
+        if (!same_name(context_.recursion->name, source.table.parts[0], context_.server.collation())) return false;
+        bound.recursion = true;
+        bound.columns = *context_.recursion_columns;
+        return true;
+    }
+
     bool add_common_table(const Source& source, BoundSource& bound) {
         if (source.table.parts.size() != 1) return false;
         for (const BindContext* names = &context_; names != nullptr; names = names->with_next) {
@@ -150,7 +161,7 @@ class SelectPlanner {
                 // It sees those before itself.
                 BindContext before = *names;
                 before.with_count = i;
-                bound.query = plan_query(*table.query, context_.server, context_.variables, nullptr, &before);
+                bound.query = plan_common_table(table, before);
                 bound.columns = renamed(bound.query->columns, table.column_names, table.name);
                 require_names(bound.columns, table.name);
                 return true;
@@ -260,6 +271,80 @@ void widen(std::vector<Column>& columns, const std::vector<Column>& others) {
             type.nullable = true;
         }
     }
+}
+
+bool reads_itself(const Select& select, const CommonTable& table, const Collation& collation) {
+    return std::any_of(select.sources.begin(), select.sources.end(), [&](const Source& source) {
+        return source.table.parts.size() == 1 && same_name(source.table.parts[0], table.name, collation);
+    });
+}
+
+[[noreturn]] void refuse_recursion(int number, std::string_view what, const CommonTable& table) {
+    throw SqlError(number, 16,
+                   fmt::format("{} not allowed in the recursive part of a recursive common table expression '{}'.",
+                               what, table.name));
+}
+
+void check_recursive_part(const Select& part, const BoundSelect& bound, const CommonTable& table) {
+    if (part.distinct) refuse_recursion(460, "DISTINCT operator is", table);
+    if (part.top) refuse_recursion(461, "The TOP or OFFSET operator is", table);
+    const bool outer = std::any_of(part.sources.begin(), part.sources.end(), [](const Source& source) {
+        return source.join == Join::left || source.join == Join::right || source.join == Join::full ||
+               source.join == Join::outer_apply;
+    });
+    if (outer) refuse_recursion(462, "Outer join is", table);
+    if (bound.aggregates) refuse_recursion(467, "GROUP BY, HAVING, or aggregate functions are", table);
+}
+
+void check_recursive_types(const std::vector<Column>& anchor, const std::vector<Column>& part,
+                           const CommonTable& table) {
+    for (std::size_t i = 0; i < anchor.size(); ++i) {
+        const ColumnType& a = anchor[i].type;
+        const ColumnType& b = part[i].type;
+        const bool same = a.type == b.type && a.length == b.length && a.precision == b.precision && a.scale == b.scale;
+        if (!same)
+            throw SqlError(
+                240, 16,
+                fmt::format("Types don't match between the anchor and the recursive part in column \"{}\" of "
+                            "recursive query \"{}\".",
+                            anchor[i].name, table.name));
+    }
+}
+
+// An anchor UNION ALL one part that reads the table itself.
+std::shared_ptr<const QueryPlan> plan_recursion(const CommonTable& table, const BindContext& before) {
+    static const std::vector<OrderKey> none;
+    const Query& query = *table.query;
+    const bool united = query.branches.size() == 2 && query.keep_duplicates.front() &&
+                        !reads_itself(query.branches.front(), table, before.server.collation());
+    if (!united)
+        throw SqlError(252, 16,
+                       fmt::format("Recursive common table expression '{}' does not contain a top-level UNION ALL "
+                                   "operator.",
+                                   table.name));
+    BindContext context{before.server, before.variables};
+    context.with_next = &before;
+    auto plan = std::make_shared<QueryPlan>();
+    plan->recursive = true;
+    plan->branches.push_back(SelectPlanner(query.branches[0], none, context).run());
+    plan->columns = plan->branches[0].columns;
+    const std::vector<Column> columns = renamed(plan->columns, table.column_names, table.name);
+    require_names(columns, table.name);
+    context.recursion = &table;
+    context.recursion_columns = &columns;
+    plan->branches.push_back(SelectPlanner(query.branches[1], none, context).run());
+    check_recursive_part(query.branches[1], plan->branches[1], table);
+    widen(plan->columns, plan->branches[1].columns);
+    check_recursive_types(plan->branches[0].columns, plan->branches[1].columns, table);
+    return plan;
+}
+
+std::shared_ptr<const QueryPlan> plan_common_table(const CommonTable& table, const BindContext& before) {
+    const bool recursive =
+        std::any_of(table.query->branches.begin(), table.query->branches.end(),
+                    [&](const Select& select) { return reads_itself(select, table, before.server.collation()); });
+    if (recursive) return plan_recursion(table, before);
+    return plan_query(*table.query, before.server, before.variables, nullptr, &before);
 }
 
 void plan_union_order(const Query& query, const BindContext& context, QueryPlan& plan) {

@@ -1,4 +1,6 @@
 // Runs planned queries.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <iterator>
@@ -8,6 +10,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
 #include "tds_server/tsql_aggregates.h"
 #include "tds_server/tsql_binder.h"
@@ -122,6 +125,7 @@ class SelectRun {
             kept_.push_back(around_.server.rows(*source.relation));
             return kept_.back();
         }
+        if (source.recursion) return keep(*around_.recursion);
         if (source.query) return keep(run_query(*source.query, {around_.server, around_.variables, around_.outer}));
         std::vector<Row> rows;
         const Frame outside = frame(nullptr);
@@ -310,9 +314,30 @@ void drop_duplicates(std::vector<Row>& rows, const Collation& collation) {
     std::erase_if(rows, [&](const Row& row) { return !seen.insert(identities(row, collation)).second; });
 }
 
+// Without OPTION (MAXRECURSION n).
+constexpr int max_recursion = 100;
+
+std::vector<Row> run_recursion(const QueryPlan& plan, const QueryFrame& frame) {
+    std::vector<Row> rows = SelectRun(plan.branches[0], frame).run();
+    std::vector<Row> last = rows;
+    for (int round = 0; !last.empty(); ++round) {
+        if (round > max_recursion)
+            throw SqlError(530, 16,
+                           fmt::format("The statement terminated. The maximum recursion {} has been exhausted before "
+                                       "statement completion.",
+                                       max_recursion));
+        QueryFrame again = frame;
+        again.recursion = &last;
+        last = SelectRun(plan.branches[1], again).run();
+        rows.insert(rows.end(), last.begin(), last.end());
+    }
+    return rows;
+}
+
 }  // namespace
 
 std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame) {
+    if (plan.recursive) return run_recursion(plan, frame);
     std::vector<Row> rows;
     for (std::size_t i = 0; i < plan.branches.size(); ++i) {
         std::vector<Row> more = SelectRun(plan.branches[i], frame).run();

@@ -34,6 +34,42 @@ TEST(Query, ReadsFromQueries) {
     EXPECT_EQ(server.error_of("SELECT * FROM (SELECT name FROM sys.databases)"), 102) << "no alias";
 }
 
+TEST(Query, RepeatsCommonTables) {
+    Asker server;
+    const std::string chain =
+        "WITH edges AS (SELECT session_id, blocking_session_id AS blocker FROM sys.dm_exec_requests WHERE "
+        "blocking_session_id <> session_id), chain AS (SELECT session_id AS head, session_id, 0 AS depth FROM edges "
+        "WHERE session_id = 69 UNION ALL SELECT c.head, e.session_id, c.depth + 1 FROM chain AS c INNER JOIN edges AS "
+        "e "
+        "ON e.blocker = c.session_id) ";
+    const auto rows = server.rows_of(chain + "SELECT session_id, depth FROM chain WHERE head = 69 ORDER BY depth");
+    EXPECT_EQ(rows,
+              (std::vector<Row>{{integer(69), integer(0)}, {integer(84), integer(1)}, {integer(93), integer(2)}}));
+    EXPECT_EQ(server.value_of(chain + "SELECT COUNT(*) FROM chain AS a INNER JOIN chain AS b ON b.depth = a.depth"),
+              integer(3));
+    const auto counted = [](const std::string& last) {
+        return "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + last + ") SELECT COUNT(*) FROM n";
+    };
+    EXPECT_EQ(server.value_of(counted("101")), integer(101));
+    EXPECT_EQ(server.error_of(counted("102")), 530) << "a hundred rounds";
+}
+
+TEST(Query, RefusesWhatARecursivePartMayNotHave) {
+    Asker server;
+    const auto error_of = [&](const std::string& part, const std::string& unite = "UNION ALL") {
+        return server.error_of("WITH n(i) AS (SELECT 1 " + unite + " " + part + ") SELECT COUNT(*) FROM n");
+    };
+    EXPECT_EQ(error_of("SELECT i + 1 FROM n WHERE i < 3"), 0);
+    EXPECT_EQ(error_of("SELECT i + 1 FROM n WHERE i < 3", "UNION"), 252);
+    EXPECT_EQ(server.error_of("WITH n(i) AS (SELECT i FROM n) SELECT COUNT(*) FROM n"), 252);
+    EXPECT_EQ(error_of("SELECT CAST(i + 1 AS bigint) FROM n WHERE i < 3"), 240);
+    EXPECT_EQ(error_of("SELECT i, 1 FROM n WHERE i < 3"), 205);
+    EXPECT_EQ(error_of("SELECT DISTINCT i + 1 FROM n WHERE i < 3"), 460);
+    EXPECT_EQ(error_of("SELECT TOP (1) i + 1 FROM n WHERE i < 3"), 461);
+    EXPECT_EQ(error_of("SELECT n.i + 1 FROM n LEFT JOIN sys.databases AS d ON d.database_id = n.i WHERE n.i < 3"), 462);
+    EXPECT_EQ(error_of("SELECT MAX(i) FROM n WHERE i < 3"), 467);
+}
+
 TEST(Query, ComparesWithSubqueries) {
     Asker server;
     EXPECT_EQ(server.value_of("SELECT name FROM sys.databases AS d WHERE NOT EXISTS (SELECT 1 FROM "
