@@ -23,7 +23,8 @@ constexpr std::size_t most_batch_bytes = 8 * 1024 * 1024;
 constexpr std::size_t most_waiting = 5000;
 constexpr std::size_t most_waiting_values = 1'000'000;
 constexpr std::size_t most_waiting_bytes = 64 * 1024 * 1024;
-// What an honest schema may need for a value whose series is new.
+// What an honest schema may need for a row, and for a value whose series is new.
+constexpr std::chrono::microseconds work_of_record{1000};
 constexpr std::chrono::microseconds work_of_value{150};
 // One that nothing but itself keeps from being stored.
 constexpr int most_failures_alone = 2;
@@ -126,7 +127,7 @@ void SampleQueue::store_next(const Tenant& tenant, Time now, std::chrono::millis
         store_batch(tenant, batch, limit);
         most_.records = std::min(most_.records * 2, most_batch);
         most_.values = std::min(most_.values * 2, most_batch_values);
-        not_before_ = next_after_success(now, slow_work + batch.values * work_of_value);
+        not_before_ = next_after_success(now, slow_work + batch.records * work_of_record + batch.values * work_of_value);
         problems_.set(Problem::storing, "");
     } catch (const std::exception& error) {
         not_before_ = retry_of_failure(now);

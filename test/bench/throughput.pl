@@ -26,6 +26,8 @@ my $few = '["cpu_percent", "memory_percent", "connection_count"]';
 my %least_percent = (20 => { 10 => 90, 50 => 90, 200 => 60 }, 200 => { 10 => 90, 50 => 90 });
 my %least_ratio = (10 => 4, 50 => 18, 200 => 40);
 my $most_servers = 3000;
+# What ended in a window is stored so many seconds later, or does not count.
+my $storing = 2;
 
 my $simulated = SimulatedServers->new(servers => $most_servers, replay => 'live', latency_ms => $latency_ms);
 
@@ -37,11 +39,12 @@ sub measure_cost
     my $fleet = Fleet->new(name => 'cost', servers => 20, interval => 1, concurrency => 10, simulator => $simulated);
     $fleet->start;
     # A server's series are described once, those of the slowest groups with the 60th cycle.
-    wait_for('rows of every server', 240, sub { $fleet->stored >= 62 * $fleet->{servers} });
-    my ($before, $stored, $ended, $from) = ($fleet->usage, $fleet->stored, $fleet->polls, $fleet->sql('SELECT now()'));
+    wait_for('polls of every server', 240, sub { $fleet->polls >= 62 * $fleet->{servers} });
+    my ($before, $ended, $from) = ($fleet->usage, $fleet->polls, $fleet->now);
     spend(3 * $window);
-    my $after = $fleet->usage;
-    my ($polls, $attempts) = ($fleet->stored - $stored, $fleet->polls - $ended);
+    my ($after, $attempts, $to) = ($fleet->usage, $fleet->polls - $ended, $fleet->now);
+    spend($storing);
+    my $polls = $fleet->polls_stored($from, $to);
     # CPU that stored nothing belongs to no stored poll: then there is no figure.
     my %each = map { $_ => $polls > 0 ? ($after->{$_} - $before->{$_}) / $polls : 0 } qw(prober collector server);
     my $ours = $each{prober} + $each{collector} + $each{server};
@@ -51,7 +54,7 @@ sub measure_cost
     my ($peer, $theirs, $server) = measure_peer($fleet);
     heading(sprintf('CPU per stored poll, everything on, %d ms latency, %.0f polls/s (the peer: %.0f)',
             $latency_ms, $polls / ($after->{time} - $before->{time}), $peer->{polls} / $peer->{seconds}));
-    figure('rows stored, of so many polls', "$polls of $attempts");
+    figure('polls stored, of so many', "$polls of $attempts");
     figure('values stored per poll | Python', sprintf('%s | %.0f', $values, $peer->{values}));
     figure('pg_vitals: prober + collector + other processes of PostgreSQL',
         sprintf('%s = %.2f + %.2f + %.2f', milliseconds($ours), @each{qw(prober collector server)}));
@@ -84,13 +87,14 @@ sub saturate
     $simulated->control('all', latency_ms => $latency);
     $fleet->sql("UPDATE tenant_acme.collection_config SET metrics_enabled = '$metrics'; SELECT vitals.notify_collector()");
     spend(3);
-    my $first = $fleet->stored;
-    wait_for('rounds before', 240, sub { $fleet->stored >= $first + ($rounds // 0) * $fleet->{servers} });
-    my ($before, $stored) = ($fleet->usage, $fleet->stored);
+    my $first = $fleet->polls;
+    wait_for('rounds before', 240, sub { $fleet->polls >= $first + ($rounds // 0) * $fleet->{servers} });
+    my ($before, $from) = ($fleet->usage, $fleet->now);
     spend($window);
-    my ($after, $stored_then) = ($fleet->usage, $fleet->stored);
+    my ($after, $to) = ($fleet->usage, $fleet->now);
+    spend($storing);
     my $used = Fleet::shares($before, $after);
-    my $rate = ($stored_then - $stored) / $used->{seconds};
+    my $rate = $fleet->polls_stored($from, $to) / $used->{seconds};
     my $bound = $concurrency * 1000 / $latency;
     my $shares = sprintf('cores: prober %.2f, collector %.2f, PostgreSQL %.2f, simulator %.2f', @{$used}{qw(prober collector server simulator)});
     my $label = "$what, $latency ms, $concurrency in flight: polls/s";

@@ -86,6 +86,14 @@ sub pause
 
 sub polls { my ($self) = @_; return $self->sql('SELECT polls FROM vitals.worker_status'); }
 sub stored { my ($self) = @_; return $self->sql('SELECT samples_stored FROM vitals.worker_status'); }
+sub now { my ($self) = @_; return $self->sql('SELECT clock_timestamp()'); }
+
+# Polls that ended between two moments and left their row: not the rows of cycles that were skipped.
+sub polls_stored
+{
+    my ($self, $from, $to) = @_;
+    return $self->sql("SELECT count(*) FROM tenant_acme.server_snapshots WHERE duration_ms IS NOT NULL AND collected_at >= '$from' AND collected_at < '$to'");
+}
 sub prober { my ($self) = @_; return $self->{prober}; }
 sub collector { my ($self) = @_; return $self->{collector}; }
 
