@@ -137,7 +137,8 @@ COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], vitals.set_layout[
 
 -- Who inserts the first values of a server and has not committed keeps others from beginning its row.
 CREATE FUNCTION vitals.begin_latest(
-    tenant_schema name, server_ids uuid[], to_merge uuid[], snapshot_ids uuid[], since timestamptz, until timestamptz)
+    tenant_schema name, server_ids uuid[], to_merge uuid[], snapshot_ids uuid[], sets vitals.set_layout[], since timestamptz,
+    until timestamptz)
 RETURNS void
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -156,13 +157,13 @@ BEGIN
              ON CONFLICT DO NOTHING$sql$, tenant_schema) USING server_ids, snapshot_ids, since, until;
     END IF;
     IF to_merge IS NOT NULL THEN
-        PERFORM vitals.merge_latest(tenant_schema, to_merge, snapshot_ids, since, until);
+        PERFORM vitals.merge_latest(tenant_schema, to_merge, snapshot_ids, sets, since, until);
     END IF;
 EXCEPTION WHEN lock_not_available THEN
     RETURN;
 END
 $$;
-COMMENT ON FUNCTION vitals.begin_latest(name, uuid[], uuid[], uuid[], timestamptz, timestamptz) IS
+COMMENT ON FUNCTION vitals.begin_latest(name, uuid[], uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
 'Makes the rows of latest_collections of servers that have none, from the snapshots given; to_merge: of those whose snapshots differ in their series. Does not wait for whoever makes one of them: then all follow with a later poll. Called by vitals.store_snapshots.';
 
 CREATE FUNCTION vitals.is_table(tenant_schema name, relation name) RETURNS boolean
@@ -339,7 +340,7 @@ BEGIN
             INTO to_merge, to_begin_merged USING to_merge;
     END IF;
     IF health AND (to_begin IS NOT NULL OR to_begin_merged IS NOT NULL) THEN
-        PERFORM vitals.begin_latest(tenant_schema, to_begin, to_begin_merged, ids, first_time, last_time);
+        PERFORM vitals.begin_latest(tenant_schema, to_begin, to_begin_merged, ids, sets, first_time, last_time);
     END IF;
     IF to_merge IS NOT NULL THEN
         PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, sets, first_time, last_time);

@@ -335,6 +335,10 @@ SELECT * FROM pg_temp.store_parts('2026-01-20 00:03:00+00', jsonb_build_array(
     pg_temp.in_parts('five', pg_temp.part('shared', '[["load5", ""]]'), pg_temp.part('poison', format('[["disk_percent", "%s"]]', repeat('x', 600)))),
     pg_temp.in_parts('six', pg_temp.part('shared'))), '{1,2}', '{3}');
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:03:00+00';
+-- A server without newest values whose polls of one batch have different series.
+DELETE FROM tenant_store.latest_collections;
+SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-20 01:00:00+00', '[["load1", 1], ["load5", 5]]'), pg_temp.poll('sql01', '2026-01-20 01:01:00+00', '[["load1", 2]]'));
+SELECT l.server, l.metric, l.value, l.collected_at FROM vitals.latest_metrics AS l;
 -- Parts that somebody deletes are made anew.
 DELETE FROM tenant_store.series_parts;
 SELECT (SELECT count(*) FROM tenant_store.known_sets) AS sets, (SELECT count(*) FROM tenant_store.known_parts) AS parts, (SELECT count(*) FROM tenant_store.part_members) AS members;
