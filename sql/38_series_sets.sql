@@ -185,12 +185,28 @@ COMMENT ON FUNCTION vitals.known_hashes(name, jsonb) IS
 'The hashes of those sets and parts that a batch has with their names and that need none from now on, with commas between them; NULL if there are none. Called by vitals.store_polls.';
 
 CREATE FUNCTION vitals.has_room_for_sets(tenant_schema name) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
-    SELECT NOT EXISTS (SELECT FROM pg_class AS c
-                       WHERE c.oid IN (to_regclass(format('%I.part_members', tenant_schema)), to_regclass(format('%I.set_parts', tenant_schema)))
-                           AND c.reltuples > 40000000)
+DECLARE
+    most_sets constant integer := 40000;
+    most_rows constant integer := 40000000;
+    newest integer;
+    has_room boolean;
+BEGIN
+    IF EXISTS (SELECT FROM pg_class AS c
+               WHERE c.oid IN (to_regclass(format('%I.part_members', tenant_schema)), to_regclass(format('%I.set_parts', tenant_schema)))
+                   AND c.reltuples > most_rows) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('SELECT max(k.set_key) FROM %I.series_sets AS k', tenant_schema) INTO newest;
+    IF newest IS NULL OR newest < most_sets THEN
+        RETURN true;
+    END IF;
+    -- Counted only if need be, since batches that failed have used up keys.
+    EXECUTE format('SELECT count(*) < $1 FROM %I.series_sets', tenant_schema) INTO has_room USING most_sets;
+    RETURN has_room;
+END
 $$;
 COMMENT ON FUNCTION vitals.has_room_for_sets(name) IS
-'Whether part_members and set_parts have fewer rows each, by the last count of vacuum, than a tenant may have there: 40 million.';
+'Whether a tenant has fewer than 40000 sets of series, and part_members and set_parts fewer than 40 million rows each, by the last count of vacuum. Called by vitals.add_parts and vitals.compose_sets.';

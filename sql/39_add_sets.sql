@@ -85,9 +85,8 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- What was left out for want of room, or since somebody is at it, is looked at again.
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
-    is_whole constant boolean := vitals.add_series(tenant_schema, parts) AND has_room;
+    is_whole constant boolean := vitals.add_series(tenant_schema, parts);
     layouts vitals.part_layout[];
     -- Not the same statement with a condition: one that could write to known_parts waits for whoever changes metric types.
     remember_sql constant text := $sql$, remembered AS (
@@ -109,32 +108,39 @@ BEGIN
              JOIN %1$I.metric_types AS t ON t.name = v ->> 0
              CROSS JOIN LATERAL (SELECT s.series_key, s.instance FROM %1$I.series AS s
                                  WHERE s.metric_type_id = t.id AND s.instance = coalesce(v ->> 1, '') LIMIT 1) AS s
-             -- Once there are too many combinations of instances, new ones lose their instances.
-             WHERE jsonb_typeof(v) = 'array' AND ($2 OR s.instance = '')
+             WHERE jsonb_typeof(v) = 'array'
              ORDER BY e.nr, s.series_key, v.position DESC
-         ), in_order AS (
+         ), in_order AS MATERIALIZED (
              SELECT w.*, row_number() OVER (PARTITION BY w.nr ORDER BY w.name COLLATE "C", w.instance COLLATE "C") AS place
              FROM wanted AS w
          ), content AS MATERIALIZED (
-             SELECT o.nr, array_agg(o.series_key ORDER BY o.place) AS series_keys, array_agg(o.position ORDER BY o.place) AS positions,
-                    array_agg(o.scale ORDER BY o.place) AS scales,
+             SELECT o.nr, v.cut, array_agg(o.series_key ORDER BY o.place) AS series_keys,
+                    array_agg(o.position ORDER BY o.place) AS positions, array_agg(o.scale ORDER BY o.place) AS scales,
                     array_agg(CASE WHEN o.instance = '' THEN o.name ELSE '' END ORDER BY o.place) AS plain_names
-             FROM in_order AS o GROUP BY o.nr
+             -- Once there are too many combinations of instances, new ones lose their instances.
+             FROM in_order AS o JOIN (VALUES (false), (true)) AS v (cut) ON NOT v.cut OR NOT $2 AND o.instance = ''
+             GROUP BY o.nr, v.cut
          ), hashed AS MATERIALIZED (
              SELECT c.*, h.hash, k.part_key
              FROM content AS c CROSS JOIN LATERAL (SELECT md5(c.series_keys::text || $5)::uuid AS hash) AS h
              LEFT JOIN LATERAL (SELECT k.part_key FROM %1$I.series_parts AS k WHERE k.hash = h.hash LIMIT 1) AS k ON true
+         ), chosen AS MATERIALIZED (
+             SELECT DISTINCT ON (h.nr) h.*
+             FROM hashed AS h WHERE $2 OR h.cut OR h.part_key IS NOT NULL
+             ORDER BY h.nr, h.cut
          ), new_part AS (
              INSERT INTO %1$I.series_parts (series_keys, hash, names_unsure)
-             SELECT DISTINCT ON (h.hash) h.series_keys, h.hash, NOT $3 FROM hashed AS h WHERE h.part_key IS NULL
+             SELECT DISTINCT ON (c.hash) c.series_keys, c.hash, NOT $3 FROM chosen AS c WHERE c.part_key IS NULL
              RETURNING part_key, series_keys, hash
          ), new_member AS ($sql$ || vitals.new_members_sql('new_part') || $sql$
          ), layout AS MATERIALIZED (
-             SELECT p.ref, p.has_hash, coalesce(h.part_key, n.part_key) AS part_key, h.series_keys, jsonb_array_length(p.names) AS names,
-                    h.positions, h.scales, array_position(h.plain_names, 'cpu_percent') AS cpu,
-                    array_position(h.plain_names, 'memory_percent') AS memory,
-                    array_position(h.plain_names, 'connection_count') AS connections, $4 AS is_whole
-             FROM part AS p LEFT JOIN hashed AS h USING (nr) LEFT JOIN new_part AS n ON n.hash = h.hash
+             SELECT p.ref, p.has_hash, coalesce(c.part_key, n.part_key) AS part_key, c.series_keys, jsonb_array_length(p.names) AS names,
+                    c.positions, c.scales, array_position(c.plain_names, 'cpu_percent') AS cpu,
+                    array_position(c.plain_names, 'memory_percent') AS memory,
+                    array_position(c.plain_names, 'connection_count') AS connections,
+                    -- What was left out for want of room, or since somebody is at it, is looked at again.
+                    $4 AND ($2 OR c.cut IS FALSE) AS is_whole
+             FROM part AS p LEFT JOIN chosen AS c USING (nr) LEFT JOIN new_part AS n ON n.hash = c.hash
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
                            l.is_whole)::vitals.part_layout)
@@ -190,8 +196,7 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     most_sets constant integer := 40000;
-    newest integer;
-    has_room boolean;
+    has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
     layouts vitals.set_layout[];
     remember_sql constant text := $sql$, remembered AS (
              INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
@@ -202,13 +207,6 @@ DECLARE
              ON CONFLICT DO NOTHING
          )$sql$;
 BEGIN
-    EXECUTE format('SELECT max(k.set_key) FROM %1$I.series_sets AS k', tenant_schema) INTO newest;
-    has_room := newest IS NULL OR newest < most_sets;
-    -- Counted only if need be, since batches that failed have used up keys.
-    IF NOT has_room THEN
-        EXECUTE format('SELECT count(*) < $1 FROM %1$I.series_sets', tenant_schema) INTO has_room USING most_sets;
-    END IF;
-    has_room := has_room AND vitals.has_room_for_sets(tenant_schema);
     EXECUTE format(
         $sql$WITH used AS MATERIALIZED (
              SELECT (s ->> 'nr')::integer AS set_nr, (s ->> 'hash')::uuid AS names_hash, p.part_nr, l.*,
@@ -247,7 +245,13 @@ BEGIN
              SELECT v.*, h.hash, k.set_key
              FROM variant AS v CROSS JOIN LATERAL (SELECT md5(v.series_keys::text || $6)::uuid AS hash) AS h
              -- The limit makes it a look-up, whatever the planner knows of the tables.
-             LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k WHERE k.hash = h.hash LIMIT 1) AS k ON true
+             LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k
+                                -- None that was made of a part while somebody deleted that.
+                                WHERE k.hash = h.hash AND NOT EXISTS (
+                                    SELECT FROM %1$I.set_parts AS p
+                                    WHERE p.set_key = k.set_key
+                                        AND (SELECT r.part_key FROM %1$I.series_parts AS r WHERE r.part_key = p.part_key LIMIT 1) IS NULL)
+                                LIMIT 1) AS k ON true
          ), chosen AS MATERIALIZED (
              SELECT DISTINCT ON (h.set_nr) h.*
              FROM hashed AS h
@@ -297,23 +301,25 @@ AS $$
 DECLARE
     most_attempts constant integer := 5;
     salt text := '';
+    others boolean := false;
     remember boolean;
 BEGIN
     FOR attempt IN 1 .. most_attempts LOOP
         BEGIN
-            remember := vitals.may_remember_sets(tenant_schema, new_sets, told);
+            -- What others are about to remember would be waited for as well.
+            remember := NOT others AND vitals.may_remember_sets(tenant_schema, new_sets, told);
             RETURN vitals.compose_sets(
                 tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, told, remember, salt), remember, salt);
         EXCEPTION
-            WHEN unique_violation THEN
+            WHEN unique_violation OR lock_not_available THEN
                 IF attempt = most_attempts THEN
                     RAISE;
                 END IF;
-            WHEN lock_not_available THEN
-                IF attempt = most_attempts THEN
-                    RAISE;
+                -- What another session made meanwhile may be in sight now, and is not in an older snapshot.
+                others := others OR SQLSTATE = '55P03';
+                IF others OR attempt > 1 THEN
+                    salt := ' ' || attempt;
                 END IF;
-                salt := ' ' || attempt;
         END;
     END LOOP;
 END

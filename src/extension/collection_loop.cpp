@@ -112,6 +112,7 @@ class CollectionLoop {
     CollectorContext context_;
     std::map<int, std::unique_ptr<TenantRuntime>> tenants_;
     std::uint64_t generation_ = 0;
+    bool changed_ = false;  // since the tenants could be read last
     Time next_reload_{};
     core::Pace reload_pace_;
     Time earliest_reload_{};
@@ -146,7 +147,7 @@ void CollectionLoop::reload(Time now) {
 void CollectionLoop::read_everything(Time now) {
     // Remembered before reading, so that a change during it is read next time.
     const auto read_before = std::exchange(generation_, configuration_generation());
-    const bool changed = generation_ != read_before;
+    changed_ = changed_ || generation_ != read_before;
     next_reload_ = now + setting_reload_interval();
     if (definitions_of_ != generation_ && next_definitions_ > now)
         next_reload_ = std::min(next_reload_, next_definitions_);
@@ -166,9 +167,10 @@ void CollectionLoop::read_everything(Time now) {
         active.insert(tenant.key);
         auto& runtime = tenants_[tenant.key];
         if (!runtime) runtime = std::make_unique<TenantRuntime>(tenant, context_);
-        runtime->reload(std::move(tenant), changed, now);
+        runtime->reload(std::move(tenant), changed_, now);
         runtime->maintain_if_due();
     }
+    changed_ = false;
     std::erase_if(tenants_, [&](const auto& entry) {
         if (active.contains(entry.first)) return false;
         share_.forget(entry.first);

@@ -76,7 +76,8 @@ void SampleQueue::add(core::PollRecord record, std::vector<Request> requests, Ti
 }
 
 bool SampleQueue::has_room() const noexcept {
-    return all_.records < most_waiting / 2;
+    return all_.records < most_waiting / 2 && all_.values < most_waiting_values / 2 &&
+           all_.bytes < most_waiting_bytes / 2;
 }
 
 const core::PollRecord* SampleQueue::newest_of(std::string_view server_id) const {
@@ -127,7 +128,8 @@ void SampleQueue::store_next(const Tenant& tenant, Time now, std::chrono::millis
         store_batch(tenant, batch, limit);
         most_.records = std::min(most_.records * 2, most_batch);
         most_.values = std::min(most_.values * 2, most_batch_values);
-        not_before_ = next_after_success(now, slow_work + batch.records * work_of_record + batch.values * work_of_value);
+        not_before_ =
+            next_after_success(now, slow_work + batch.records * work_of_record + batch.values * work_of_value);
         problems_.set(Problem::storing, "");
     } catch (const std::exception& error) {
         not_before_ = retry_of_failure(now);

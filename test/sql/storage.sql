@@ -335,6 +335,32 @@ SELECT * FROM pg_temp.store_parts('2026-01-20 00:03:00+00', jsonb_build_array(
     pg_temp.in_parts('five', pg_temp.part('shared', '[["load5", ""]]'), pg_temp.part('poison', format('[["disk_percent", "%s"]]', repeat('x', 600)))),
     pg_temp.in_parts('six', pg_temp.part('shared'))), '{1,2}', '{3}');
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:03:00+00';
+-- Without room for more sets only what is new loses its instances, and no part is made of it.
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n;
+SELECT count(*) AS parts FROM tenant_store.series_parts \gset before_
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:05:00+00', jsonb_build_array(
+    pg_temp.in_parts('seven', pg_temp.part('plain'), pg_temp.part('disks of one'), pg_temp.part('blockers', '[["disk_percent", "somebody new"]]'))), '{1,2,3,4,5,6}');
+-- Also where nothing is remembered: what is there is found.
+UPDATE tenant_store.metric_types SET scale = scale WHERE name = 'load1';
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:06:00+00', jsonb_build_array(
+    pg_temp.in_parts('seven', pg_temp.part('plain', '[["cpu_percent", ""], ["nobody_knows", ""], ["load1", ""]]'),
+        pg_temp.part('disks of one', '[["disk_percent", "/b"], ["disk_percent", "/a"]]'), pg_temp.part('blockers', '[["disk_percent", "somebody new"]]'))),
+    '{1,2,3,4,5,6}');
+SELECT collected_at, name, series FROM pg_temp.snapshots WHERE collected_at BETWEEN '2026-01-20 00:05:00+00' AND '2026-01-20 00:06:00+00';
+SELECT count(*) - :before_parts AS new_parts FROM tenant_store.series_parts;
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n);
+-- A set whose part somebody deleted while it was made is not used again.
+CREATE TEMP TABLE gone_part AS SELECT p.part_key FROM tenant_store.set_parts AS p JOIN tenant_store.part_members AS m USING (part_key) WHERE m.instance = '/a' LIMIT 1;
+ALTER TABLE tenant_store.series_parts DISABLE TRIGGER forget;
+DELETE FROM tenant_store.series_parts WHERE part_key IN (SELECT part_key FROM gone_part);
+DELETE FROM tenant_store.part_members WHERE part_key IN (SELECT part_key FROM gone_part);
+ALTER TABLE tenant_store.series_parts ENABLE TRIGGER forget;
+DELETE FROM tenant_store.known_sets;
+DELETE FROM tenant_store.known_parts;
+SELECT * FROM pg_temp.store_parts('2026-01-20 00:07:00+00', jsonb_build_array(
+    pg_temp.in_parts('one', pg_temp.part('plain', '[["cpu_percent", ""], ["nobody_knows", ""], ["load1", ""]]'),
+        pg_temp.part('disks of one', '[["disk_percent", "/b"], ["disk_percent", "/a"]]'))), '{1,2,3,4,5}');
+SELECT m.metrics FROM tenant_store.metric_snapshots AS m WHERE m.collected_at = '2026-01-20 00:07:00+00';
 -- A server without newest values whose polls of one batch have different series.
 DELETE FROM tenant_store.latest_collections;
 SELECT * FROM pg_temp.store(pg_temp.poll('sql01', '2026-01-20 01:00:00+00', '[["load1", 1], ["load5", 5]]'), pg_temp.poll('sql01', '2026-01-20 01:01:00+00', '[["load1", 2]]'));
