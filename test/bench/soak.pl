@@ -8,6 +8,7 @@ use lib "$FindBin::RealBin/../perl";
 use Bench;
 use Fleet;
 use JSON::PP;
+use List::Util qw(max);
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(time);
@@ -39,6 +40,19 @@ sub look
     my ($pid) = @_;
     my ($own) = slurp_file("/proc/$pid/status") =~ /^RssAnon:\s+(\d+)/m;
     return { memory => $own, threads => threads_of($pid), descriptors => descriptors_of($pid) };
+}
+
+# The least of every two minutes: a large answer takes its memory for a while, and freed memory goes back once a minute.
+sub floor_of
+{
+    my (@points) = @_;
+    my %least;
+    foreach my $point (@points)
+    {
+        my $bucket = int($point->[0] / 2);
+        $least{$bucket} = $point if !$least{$bucket} || $point->[1] < $least{$bucket}[1];
+    }
+    return map { $least{$_} } sort { $a <=> $b } keys %least;
 }
 
 sub show_slope
@@ -116,7 +130,8 @@ show_rows($fleet, $from, $to);
 figure('probers replaced, why', $fleet->sql("SELECT restarts || ', ' || coalesce(last_exit, '-') FROM vitals.probers WHERE tenant = 'acme'"), '0');
 foreach my $process ('prober', 'collector')
 {
-    show_slope("$process, memory of its own", 'kB', 100, @{ $points{$process}{memory} });
+    show_slope("$process, memory of its own, the least of two minutes", 'kB', 100, floor_of(@{ $points{$process}{memory} }));
+    figure('  most at any time', max(map { $_->[1] } @{ $points{$process}{memory} }) . ' kB');
     show_slope("$process, threads", '', 0.05, @{ $points{$process}{threads} });
     # Those of connections come and go with the faults.
     show_slope("$process, descriptors", '', $process eq 'prober' ? 2 : 0.5, @{ $points{$process}{descriptors} });
