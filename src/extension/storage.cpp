@@ -71,6 +71,14 @@ void note_problem(int tenant_key, const std::string& problem) {
     transaction.commit();
 }
 
+bool is_registered(int tenant_key) {
+    pg::Transaction transaction("looking for a tenant");
+    const auto rows =
+        pg::query("SELECT FROM vitals.tenant_registry WHERE tenant_key = $1::integer", {std::to_string(tenant_key)});
+    transaction.commit();
+    return !rows.empty();
+}
+
 void forget_problems() {
     pg::Transaction transaction("noting a problem");
     pg::query("SELECT vitals.note_problem(NULL, NULL)");

@@ -33,6 +33,8 @@ bool maintain(const Tenant& tenant);
 
 // What vitals.tenants shows as the tenant's problem; empty: none. Throws pg::ServerError.
 void note_problem(int tenant_key, const std::string& problem);
+// Whether there is still such a tenant. Throws pg::ServerError.
+bool is_registered(int tenant_key);
 // None of any tenant: of what an earlier collector met, nothing is known. Throws pg::ServerError.
 void forget_problems();
 

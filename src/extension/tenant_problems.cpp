@@ -13,8 +13,9 @@ void TenantProblems::set(Problem problem, const std::string& error) {
     std::string& before = problems_[problem];
     if (error == before) return;
     // Tables and functions that were dropped with the extension are nobody's problem: the collection is about to end.
-    // Nor are statements that gave way to the end of the process.
-    if (!error.empty() && (end_requested() || extension_has_changed())) return;
+    // Nor are statements that gave way to the end of the process, or tables of a tenant that is dropped: the next
+    // reading of the tenants finds that out.
+    if (!error.empty() && (end_requested() || extension_has_changed() || is_gone())) return;
     before = error;
     show();
     if (error.empty()) {
@@ -24,6 +25,14 @@ void TenantProblems::set(Problem problem, const std::string& error) {
     const std::string message = "tenant \"" + name_ + "\" has a problem";
     pg::write_log(pg::LogLevel::warning, message, error, "The other tenants are not affected.");
     publish_error(message + ": " + error);
+}
+
+bool TenantProblems::is_gone() const {
+    try {
+        return !is_registered(key_);
+    } catch (const pg::ServerError&) {
+        return false;
+    }
 }
 
 // To the tenant's users. That it failed is no reason to stop.

@@ -19,6 +19,7 @@ class TenantProblems {
 
   private:
     void show() const;
+    [[nodiscard]] bool is_gone() const;
 
     int key_;
     std::string name_;

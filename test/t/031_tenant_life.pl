@@ -56,8 +56,16 @@ within(10, 'a tenant that is mended has none, either', sub { problem_of('one') e
 # ---- dropped while it is collected
 add_polled_server($node, 'app', 'two', 'here', connector => "'local'");
 within($sample_limit, 'the other is collected', sub { snapshots_of($node, 'app', 'two', 'here') > 0 });
-sql("SELECT vitals.drop_tenant('two', drop_data => true)");
+my $dropping = background_session($node, 'app');
+$dropping->query("BEGIN; SELECT vitals.drop_tenant('two', drop_data => true)");
+# The tables are gone once the collector gets them.
+sql("SELECT vitals.notify_collector()");
+within($sample_limit, 'the collector waits for a tenant that is being dropped',
+    sub { sql("SELECT wait_event_type FROM pg_stat_activity WHERE backend_type = 'pg_vitals collector'") eq 'Lock' });
+$dropping->query('COMMIT');
+$dropping->quit;
 within($notice_limit, 'a dropped tenant is forgotten', sub { tenants() eq '1' });
+unlike(slurp_file($node->logfile), qr/tenant "two" has a problem/, 'and has no problem');
 is(sql("SELECT count(*) FROM pg_roles WHERE rolname = 'tenant_two'"), '0', 'its role is gone');
 is(sql('SELECT last_error FROM vitals.worker_status') =~ /two/ ? 'two' : '', '', 'and it is nobody\'s problem');
 is(collector_pid($node, 'app'), $collector, 'by the same collector');
