@@ -87,27 +87,29 @@ void Places::give_back(Lane lane) noexcept {
     --taken_.at(index_of(lane));
 }
 
-void Schedule::put(Key key, std::string_view identity, milliseconds wanted, Time now, Lane lane) {
+Schedule::Skipped Schedule::put(Key key, std::string_view identity, milliseconds wanted, Time now, Lane lane) {
     const milliseconds interval = usable(wanted);
     const auto known = entries_.find(key);
     if (known == entries_.end()) {
         Entry& entry = add(key, identity, interval, lane);
         entry.cycle = cycle_after(now, entry.interval, entry.phase);
         wait_until(key, entry, Wait::poll, now);
-        return;
+        return {};
     }
     Entry& entry = known->second;
-    if (entry.interval == interval) return;
+    if (entry.interval == interval) return {};
+    const Skipped skipped = entry.down ? Skipped{} : skipped_from(entry.cycle, entry.interval, now);
     entry.interval = interval;
     entry.phase = phase_of(identity, interval);
     const Time place = next_place(now, interval, entry.phase);
-    const Time cycle = std::min(entry.cycle, place);
+    const Time cycle = skipped.count > 0 ? place : std::min(entry.cycle, place);
     if (entry.down) begin_cycles(key, entry, cycle);
     if (entry.wait == Wait::poll) wait_until(key, entry, Wait::poll, std::min(entry.due, place));
     if (!entry.down) {
         const bool to_come = entry.wait == Wait::poll && entry.due > now;
         entry.cycle = to_come ? cycle_after(entry.due, interval, entry.phase) : cycle;
     }
+    return skipped;
 }
 
 void Schedule::put_down(Key key, std::string_view identity, milliseconds wanted, Time now) {
@@ -173,8 +175,8 @@ Schedule::Done Schedule::done(Key key, Ending ending, Time now) {
     Entry& entry = found->second;
     stop_waiting(key, entry);
     const Skipped skipped = skipped_from(entry.cycle, entry.interval, now);
-    const Time next =
-        std::max(next_place(now, entry.interval, entry.phase), cycle_after(entry.due, entry.interval, entry.phase));
+    // Not the first after its due time, which is later for one that got lost and was repeated.
+    const Time next = std::max(next_place(now, entry.interval, entry.phase), entry.cycle);
     if (ending == Ending::down) {
         entry.lane = Lane::failing;
         begin_cycles(key, entry, next);

@@ -108,8 +108,9 @@ class Schedule {
     // Adds a target (due now), or changes the interval of a known one (due at its next place in the new interval).
     // identity: what the phase is computed from, the target's uuid.
     // An interval is made one of a second to a day.
-    void put(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now,
-             Lane lane = Lane::unproven);
+    // Returns the cycles of the old interval that a late poll has skipped so far; done() says those of the new one.
+    Skipped put(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now,
+                Lane lane = Lane::unproven);
     // Adds a target that was down when it was seen last: a poll is due now, which may find another reason than a probe
     // would, and its cycles pass already.
     void put_down(Key key, std::string_view identity, std::chrono::milliseconds wanted, Time now);

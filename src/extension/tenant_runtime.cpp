@@ -275,7 +275,11 @@ void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
 
 void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time now) {
     TargetRuntime& runtime = targets_.at(key);
-    schedule_.put(key, target.server_id, target.interval, now);
+    const auto skipped = schedule_.put(key, target.server_id, target.interval, now);
+    if (skipped.count > 0) {
+        const core::WallClock clock(now);
+        record_skipped_cycles(make_record(key, schedule_.next_cycle(key), clock), skipped, clock);
+    }
     // Whoever mends a host name or a password wants to see whether that helped.
     if (!target.connects_like(runtime.target)) {
         schedule_.hurry(key, now, core::Lane::unproven);

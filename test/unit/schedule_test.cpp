@@ -152,6 +152,32 @@ TEST_F(ScheduleTest, WhatIsRepeatedHasSkippedNoLess) {
     EXPECT_EQ(schedule.done(1, Ending::good, place + 3min + 1s).skipped.count, 3);
 }
 
+TEST_F(ScheduleTest, WhatIsRepeatedLateIsFollowedByTheNextCycle) {
+    schedule.put(1, "a", 60s, now);
+    take(now);
+    const auto place = schedule.done(1, Ending::good, now).next;
+    take(place);
+    schedule.again(1, 500ms, place + 40s);
+    take(place + 41s);
+    const auto done = schedule.done(1, Ending::good, place + 42s);
+    EXPECT_EQ(done.next, place + 60s);
+    EXPECT_EQ(done.skipped.count, 0);
+}
+
+TEST_F(ScheduleTest, AnIntervalThatBecomesShorterMakesNoCyclesOfTheTimeBefore) {
+    schedule.put(1, "a", 3600s, now);
+    take(now);
+    const auto place = schedule.done(1, Ending::good, now).next;
+    // Due, and two cycles late.
+    const auto skipped = schedule.put(1, "a", 30s, place + 2h + 30min);
+    EXPECT_EQ(skipped.count, 2);
+    EXPECT_EQ(skipped.first, place + 1h);
+    EXPECT_EQ(skipped.interval, 1h);
+    take(place + 2h + 30min);
+    EXPECT_LE(schedule.done(1, Ending::good, place + 2h + 30min + 29s).skipped.count, 1);
+    EXPECT_EQ(schedule.put(1, "a", 60s, place + 2h + 30min + 29s).count, 0) << "what was said once is not said again";
+}
+
 TEST_F(ScheduleTest, AnIntervalThatIsChangedMeanwhileSkipsNothingThatWasNotThere) {
     schedule.put(1, "a", 3600s, now);
     take(now);
