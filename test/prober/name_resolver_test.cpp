@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "prober/freetds/tds_failure.h"
+#include "name_lookup_failure.h"
 
 namespace vitals::prober {
 namespace {
@@ -15,16 +15,6 @@ namespace {
 using Addresses = std::vector<std::string>;
 
 const Deadline never = Deadline::after(std::chrono::hours{1});
-
-core::Failure failure_of(const NameResolver& resolver, const std::string& host, const Deadline& deadline) {
-    try {
-        static_cast<void>(resolver.resolve(host, deadline));
-    } catch (const TdsFailure& error) {
-        return error.failure();
-    }
-    ADD_FAILURE() << host << " was resolved";
-    return {};
-}
 
 TEST(NameResolver, AddressesNeedNoLookup) {
     const NameResolver resolver(0);
@@ -42,14 +32,14 @@ TEST(NameResolver, LooksUpNames) {
 
 TEST(NameResolver, UnknownName) {
     const NameResolver resolver(4);
-    const core::Failure failure = failure_of(resolver, "no-such-host.invalid", never);
+    const core::Failure failure = test::lookup_failure(resolver, "no-such-host.invalid", never);
     EXPECT_EQ(failure.error_class, core::ErrorClass::name_lookup);
     EXPECT_NE(failure.message.find("cannot resolve \"no-such-host.invalid\""), std::string::npos) << failure.message;
 }
 
 TEST(NameResolver, LimitsLookups) {
     const NameResolver resolver(0);
-    EXPECT_EQ(failure_of(resolver, "localhost", never).error_class, core::ErrorClass::name_lookup);
+    EXPECT_EQ(test::lookup_failure(resolver, "localhost", never).error_class, core::ErrorClass::name_lookup);
 }
 
 TEST(NameResolver, GivesPlacesBack) {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "mssql_test_support.h"
+#include "name_lookup_failure.h"
 #include "prober/freetds/name_resolver.h"
-#include "prober/freetds/tds_failure.h"
 #include "prober_child.h"
 #include "silent_name_server.h"
 
@@ -18,16 +18,6 @@ namespace {
 using core::ErrorClass;
 
 constexpr std::chrono::milliseconds short_deadline{500};
-
-core::Failure failure_of(const NameResolver& resolver, const std::string& host, const Deadline& deadline) {
-    try {
-        static_cast<void>(resolver.resolve(host, deadline));
-    } catch (const TdsFailure& error) {
-        return error.failure();
-    }
-    ADD_FAILURE() << host << " was resolved";
-    return {};
-}
 
 core::Job poll_of(const SimulatedServers& servers, std::uint64_t id, const std::string& host,
                   std::chrono::milliseconds deadline) {
@@ -43,7 +33,7 @@ TEST_F(SilentNameServer, ALookupEndsAtItsDeadline) {
     if (!inside()) return;
     const NameResolver resolver(1);
     const auto start = Deadline::Clock::now();
-    const core::Failure failure = failure_of(resolver, "sql01.corp.test", Deadline(start + short_deadline));
+    const core::Failure failure = lookup_failure(resolver, "sql01.corp.test", Deadline(start + short_deadline));
     const auto took = Deadline::Clock::now() - start;
     EXPECT_GE(took, short_deadline) << failure.message;
     EXPECT_LE(took, short_deadline + lateness);
@@ -52,7 +42,7 @@ TEST_F(SilentNameServer, ALookupEndsAtItsDeadline) {
     EXPECT_GT(questions_about("sql01"), 0);
 
     // It has its place until the C library gives up.
-    const core::Failure next = failure_of(resolver, "sql02.corp.test", Deadline::after(ample_deadline));
+    const core::Failure next = lookup_failure(resolver, "sql02.corp.test", Deadline::after(ample_deadline));
     EXPECT_EQ(next.error_class, ErrorClass::name_lookup);
     EXPECT_EQ(next.message, "too many name lookups are pending");
     EXPECT_EQ(questions_about("sql02"), 0);
