@@ -184,14 +184,29 @@ $$;
 COMMENT ON FUNCTION vitals.known_hashes(name, jsonb) IS
 'The hashes of those sets and parts that a batch has with their names and that need none from now on, with commas between them; NULL if there are none. Called by vitals.store_polls.';
 
+-- A server has four at a time, as its slow groups take turns, and four more when one of its databases comes or goes.
+CREATE FUNCTION vitals.most_sets(tenant_schema name) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    servers bigint;
+BEGIN
+    EXECUTE format('SELECT count(*) FROM %I.servers', tenant_schema) INTO servers;
+    RETURN 40000 + 20 * servers;
+END
+$$;
+COMMENT ON FUNCTION vitals.most_sets(name) IS
+'How many sets of series a tenant may have: 40000, and 20 more for each of its servers. Called by vitals.has_room_for_sets and vitals.compose_sets.';
+
 CREATE FUNCTION vitals.has_room_for_sets(tenant_schema name) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_sets constant integer := 40000;
     most_rows constant integer := 40000000;
-    newest integer;
+    most_sets constant bigint := vitals.most_sets(tenant_schema);
+    newest bigint;
     has_room boolean;
 BEGIN
     IF EXISTS (SELECT FROM pg_class AS c
@@ -209,4 +224,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.has_room_for_sets(name) IS
-'Whether a tenant has fewer than 40000 sets of series, and part_members and set_parts fewer than 40 million rows each, by the last count of vacuum. Called by vitals.add_parts and vitals.compose_sets.';
+'Whether a tenant has fewer sets of series than vitals.most_sets says, and part_members and set_parts fewer than 40 million rows each, by the last count of vacuum. Called by vitals.add_parts and vitals.compose_sets.';

@@ -195,7 +195,7 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    most_sets constant integer := 40000;
+    most_sets constant bigint := vitals.most_sets(tenant_schema);
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
     layouts vitals.set_layout[];
     remember_sql constant text := $sql$, remembered AS (

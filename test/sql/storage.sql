@@ -199,7 +199,7 @@ SELECT cardinality(vals) AS stored FROM tenant_store.server_snapshots WHERE coll
 DELETE FROM tenant_store.series WHERE instance LIKE 'made up%' OR instance LIKE '% more';
 
 -- Neither do combinations of them: beyond a limit a new one is stored without instances, and known ones as ever.
-INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n;
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40100) AS n;
 SELECT * FROM pg_temp.store(
     pg_temp.poll('sql01', '2026-01-13 02:00:00+00', '[["cpu_percent", 1], ["disk_percent", 2, "never seen"]]'),
     pg_temp.poll('sql01', '2026-01-13 02:01:00+00', '[["disk_percent", 3, "never seen either"]]'),
@@ -209,7 +209,7 @@ SELECT name, series FROM pg_temp.snapshots WHERE collected_at >= '2026-01-13 02:
 INSERT INTO tenant_store.metrics (server_id, metric_type_id, value, collected_at, instance)
 SELECT s.id, t.id, 5, '2026-01-13 02:02:00+00', 'nor this' FROM tenant_store.servers AS s, tenant_store.metric_types AS t
 WHERE s.name = 'sql02' AND t.name = 'disk_percent';
-DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n);
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40100) AS n);
 -- Keys that batches used up in vain are no sets.
 SELECT setval(pg_get_serial_sequence('tenant_store.series_sets', 'set_key'), 90000) > 0 AS used_up;
 SELECT * FROM pg_temp.store(pg_temp.poll('sql02', '2026-01-13 03:00:00+00', '[["disk_percent", 1, "first"]]'));
@@ -336,7 +336,7 @@ SELECT * FROM pg_temp.store_parts('2026-01-20 00:03:00+00', jsonb_build_array(
     pg_temp.in_parts('six', pg_temp.part('shared'))), '{1,2}', '{3}');
 SELECT name, series FROM pg_temp.snapshots WHERE collected_at = '2026-01-20 00:03:00+00';
 -- Without room for more sets only what is new loses its instances, and no part is made of it.
-INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n;
+INSERT INTO tenant_store.series_sets (series_keys, hash) SELECT ARRAY[n], md5('made up ' || n)::uuid FROM generate_series(1, 40100) AS n;
 SELECT count(*) AS parts FROM tenant_store.series_parts \gset before_
 SELECT * FROM pg_temp.store_parts('2026-01-20 00:05:00+00', jsonb_build_array(
     pg_temp.in_parts('seven', pg_temp.part('plain'), pg_temp.part('disks of one'), pg_temp.part('blockers', '[["disk_percent", "somebody new"]]'))), '{1,2,3,4,5,6}');
@@ -348,7 +348,7 @@ SELECT * FROM pg_temp.store_parts('2026-01-20 00:06:00+00', jsonb_build_array(
     '{1,2,3,4,5,6}');
 SELECT collected_at, name, series FROM pg_temp.snapshots WHERE collected_at BETWEEN '2026-01-20 00:05:00+00' AND '2026-01-20 00:06:00+00';
 SELECT count(*) - :before_parts AS new_parts FROM tenant_store.series_parts;
-DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40000) AS n);
+DELETE FROM tenant_store.series_sets WHERE hash IN (SELECT md5('made up ' || n)::uuid FROM generate_series(1, 40100) AS n);
 -- A set whose part somebody deleted while it was made is not used again.
 CREATE TEMP TABLE gone_part AS SELECT p.part_key FROM tenant_store.set_parts AS p JOIN tenant_store.part_members AS m USING (part_key) WHERE m.instance = '/a' LIMIT 1;
 ALTER TABLE tenant_store.series_parts DISABLE TRIGGER forget;
