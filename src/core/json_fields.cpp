@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 namespace vitals::core {
 
@@ -62,6 +63,20 @@ bool boolean_of(const Json& json) {
 const Json& array_of(const Json& json, std::size_t least, std::size_t most) {
     require(json.is_array() && json.size() >= least && json.size() <= most, "an array of another size is expected");
     return json;
+}
+
+std::map<std::string, std::string> text_map_of(const Json& json) {
+    require(json.is_object() && json.size() <= max_options, "a small object is expected");
+    std::map<std::string, std::string> map;
+    for (const auto& [key, value] : json.items()) {
+        require(key.size() <= max_metric_name && key.find('\0') == std::string::npos, "a key is too long");
+        map.emplace(key, text_of(value, max_text));
+    }
+    return map;
+}
+
+std::uint64_t count_of(const Json& json) {
+    return integer_of<std::uint64_t>(json, 0, std::numeric_limits<std::uint64_t>::max());
 }
 
 }  // namespace vitals::core

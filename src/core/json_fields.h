@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -59,6 +61,9 @@ std::string printable_of(const Json& json, std::size_t limit);
 double finite_of(const Json& json);
 bool boolean_of(const Json& json);
 const Json& array_of(const Json& json, std::size_t least, std::size_t most);
+// A small object of texts.
+std::map<std::string, std::string> text_map_of(const Json& json);
+std::uint64_t count_of(const Json& json);
 
 template <typename Integer>
 Integer integer_of(const Json& json, Integer least, Integer most) {

@@ -20,6 +20,15 @@ namespace vitals::core {
 // BLAKE2b: a server that is watched chooses names of instances, and must not find those that stand for another's set.
 using SetHash = std::array<std::uint8_t, 16>;
 
+// For tables of them.
+struct FirstBytes {
+    std::size_t operator()(const SetHash& hash) const noexcept {
+        std::size_t bytes = 0;
+        std::memcpy(&bytes, hash.data(), sizeof bytes);
+        return bytes;
+    }
+};
+
 using Names = std::vector<const Value*>;
 
 // The parts of a set, in its order: the metrics without instances, which most servers of a version have in common, and
@@ -47,13 +56,6 @@ class KnownSets {
     void clear() { hashes_.clear(); }
 
   private:
-    struct FirstBytes {
-        std::size_t operator()(const SetHash& hash) const noexcept {
-            std::size_t bytes = 0;
-            std::memcpy(&bytes, hash.data(), sizeof bytes);
-            return bytes;
-        }
-    };
     std::unordered_set<SetHash, FirstBytes> hashes_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -14,6 +15,7 @@ namespace {
 // No field of the protocol nests deeper.
 constexpr std::size_t most_depth = 8;
 constexpr const char* wrong_array = "an array of another size is expected";
+constexpr const char* not_a_number = "a number is expected";
 
 // The values of a result, event by event.
 class ValueReader {
@@ -52,7 +54,7 @@ class ValueReader {
     }
     [[noreturn]] void other() const {
         require(part_ != Part::none && part_ != Part::end, wrong_array);
-        throw WireError(part_ == Part::number ? "a number is expected" : "a text is expected");
+        throw WireError(part_ == Part::number ? not_a_number : "a text is expected");
     }
 
   private:
@@ -77,47 +79,51 @@ class LineReader final : public nlohmann::json_sax<Json> {
 
     [[nodiscard]] Json take() { return std::move(root_); }
 
-    bool null() override { return in_values_ ? number(std::nullopt) : add(nullptr); }
+    bool null() override { return in_ != List::none ? number(std::nullopt) : add(nullptr); }
     bool boolean(bool value) override { return scalar(value); }
     bool number_integer(number_integer_t value) override {
-        return in_values_ ? number(static_cast<double>(value)) : add(value);
+        return in_ != List::none ? number(static_cast<double>(value)) : add(value);
     }
     bool number_unsigned(number_unsigned_t value) override {
-        return in_values_ ? number(static_cast<double>(value)) : add(value);
+        return in_ != List::none ? number(static_cast<double>(value)) : add(value);
     }
     bool number_float(number_float_t value, const string_t& /*text*/) override {
-        return in_values_ ? number(value) : add(value);
+        return in_ != List::none ? number(value) : add(value);
     }
     bool string(string_t& value) override {
-        if (!in_values_) return add(std::move(value));
+        if (in_ == List::none) return add(std::move(value));
+        require(in_ == List::values, not_a_number);
         values_.text(value);
         return true;
     }
     bool binary(binary_t& /*value*/) override { return false; }
 
     bool start_object(std::size_t /*elements*/) override {
-        if (in_values_) values_.other();
+        refuse_in_list();
         return open(Json::object());
     }
     bool end_object() override { return close(); }
     bool key(string_t& name) override {
-        is_values_ = report_ != nullptr && open_.size() == 1 && name == "values";
-        if (!is_values_) slot_ = &(*open_.back())[std::move(name)];
+        next_ = report_ != nullptr && open_.size() == 1 ? list_of(name) : List::none;
+        if (next_ == List::none) slot_ = &(*open_.back())[std::move(name)];
         return true;
     }
     bool start_array(std::size_t /*elements*/) override {
-        if (in_values_) {
+        if (in_ != List::none) {
+            require(in_ == List::values, not_a_number);
             values_.start_array();
             return true;
         }
-        if (!std::exchange(is_values_, false)) return open(Json::array());
-        require(!std::exchange(report_->has_values, true), "a field is given twice");
-        in_values_ = true;
+        in_ = std::exchange(next_, List::none);
+        if (in_ == List::none) return open(Json::array());
+        bool& has = in_ == List::values ? report_->has_values : report_->has_numbers;
+        require(!std::exchange(has, true), "a field is given twice");
         return true;
     }
     bool end_array() override {
-        if (!in_values_) return close();
-        in_values_ = values_.end_array();
+        if (in_ == List::none) return close();
+        const bool goes_on = in_ == List::values && values_.end_array();
+        if (!goes_on) in_ = List::none;
         return true;
     }
     bool parse_error(std::size_t /*position*/, const std::string& /*token*/,
@@ -126,13 +132,30 @@ class LineReader final : public nlohmann::json_sax<Json> {
     }
 
   private:
+    // The lists that get no tree.
+    enum class List { none, values, numbers };
+
+    static List list_of(const std::string& field) {
+        if (field == "values") return List::values;
+        return field == "numbers" ? List::numbers : List::none;
+    }
+    void refuse_in_list() const {
+        if (in_ == List::values) values_.other();
+        require(in_ == List::none, not_a_number);
+    }
     template <typename Scalar>
     bool scalar(Scalar value) {
-        if (in_values_) values_.other();
+        refuse_in_list();
         return add(value);
     }
     bool number(std::optional<double> value) {
-        values_.number(value);
+        if (in_ == List::values) {
+            values_.number(value);
+            return true;
+        }
+        require(report_->numbers.size() < max_values, wrong_array);
+        require(!value || std::isfinite(*value), "a number is not finite");
+        report_->numbers.push_back(value.value_or(std::numeric_limits<double>::quiet_NaN()));
         return true;
     }
 
@@ -141,7 +164,7 @@ class LineReader final : public nlohmann::json_sax<Json> {
         return true;
     }
     Json* place(Json&& value) {
-        require(!is_values_, wrong_array);
+        require(next_ == List::none, wrong_array);
         if (open_.empty()) {
             root_ = std::move(value);
             return &root_;
@@ -163,8 +186,8 @@ class LineReader final : public nlohmann::json_sax<Json> {
     ParsedReport* report_;
     std::vector<Value> no_values_;
     ValueReader values_;
-    bool in_values_ = false;
-    bool is_values_ = false;  // the key before was that of the values
+    List in_ = List::none;
+    List next_ = List::none;  // what the key before was that of
     Json root_;
     std::vector<Json*> open_;  // none of them moves while it is open
     Json* slot_ = nullptr;     // of the key before

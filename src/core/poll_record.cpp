@@ -14,23 +14,23 @@ namespace {
 
 using Json = nlohmann::json;
 
-void append(std::string& text, const std::optional<double>& value) {
-    if (!value || !std::isfinite(*value)) {
+void append(std::string& text, double number) {
+    if (!std::isfinite(number)) {
         text += "NULL";
         return;
     }
     std::array<char, 32> digits{};
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *value).ptr;
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
     text.append(digits.data(), end);
 }
 
-std::string array_literal(const std::vector<Names>& parts) {
+std::string array_literal(const std::vector<double>& numbers) {
+    constexpr std::size_t usual_size = 12;
     std::string text = "{";
-    for (const auto& part : parts) {
-        for (const auto* value : part) {
-            if (text.size() > 1) text += ',';
-            append(text, value->value);
-        }
+    text.reserve(usual_size * numbers.size() + 2);
+    for (const double number : numbers) {
+        if (text.size() > 1) text += ',';
+        append(text, number);
     }
     return text + '}';
 }
@@ -38,32 +38,27 @@ std::string array_literal(const std::vector<Names>& parts) {
 class Sets {
   public:
     explicit Sets(const KnownSets& known) : known_(known) {}
-    std::size_t number_of(const std::vector<Names>& parts) {
-        std::vector<SetHash> hashes;
-        hashes.reserve(parts.size());
-        for (const auto& part : parts)
-            hashes.push_back(hash_of_names(part));
-        const SetHash hash = hash_of_parts(hashes);
-        const auto [found, is_new] = numbers_.try_emplace(hash, numbers_.size());
+    std::size_t number_of(const SeriesList& series) {
+        const auto [found, is_new] = numbers_.try_emplace(series.hash(), numbers_.size());
         if (!is_new) return found->second;
-        json_.push_back(Json{{"hash", to_text(hash)}});
-        if (known_.contains(hash)) return found->second;
+        json_.push_back(Json{{"hash", to_text(series.hash())}});
+        if (known_.contains(series.hash())) return found->second;
         Json& json = json_.back()["parts"] = Json::array();
-        for (std::size_t i = 0; i < parts.size(); ++i)
-            json.push_back(part_of(hashes[i], parts[i]));
+        for (const auto& part : series.parts())
+            json.push_back(json_of(*part));
         return found->second;
     }
     Json take_json() { return std::move(json_); }
 
   private:
     // The names of a part are told once.
-    Json part_of(const SetHash& hash, const Names& values) {
-        Json part{{"hash", to_text(hash)}};
-        if (known_.contains(hash) || !told_.insert(hash).second) return part;
-        Json& names = part["names"] = Json::array();
-        for (const auto* value : values)
-            names.push_back(Json::array({value->metric, value->instance}));
-        return part;
+    Json json_of(const SeriesPart& part) {
+        Json json{{"hash", to_text(part.hash())}};
+        if (known_.contains(part.hash()) || !told_.insert(part.hash()).second) return json;
+        Json& names = json["names"] = Json::array();
+        for (std::size_t i = 0; i < part.size(); ++i)
+            names.push_back(Json::array({part.metric(i), part.instance(i)}));
+        return json;
     }
 
     const KnownSets& known_;
@@ -118,10 +113,9 @@ Json to_json(const PollRecord& record, Sets& sets) {
     for (const auto& group : record.groups)
         json["groups"][group.status.name] = to_json(group);
     if (!record.facts.empty()) json["facts"] = record.facts;
-    if (!record.values.empty()) {
-        const auto parts = parts_of(record.values);
-        json["set"] = sets.number_of(parts);
-        json["vals"] = array_literal(parts);
+    if (record.series) {
+        json["set"] = sets.number_of(*record.series);
+        json["vals"] = array_literal(record.numbers);
     }
     return json;
 }

@@ -12,12 +12,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/group_history.h"
 #include "core/known_sets.h"
+#include "core/series_list.h"
 #include "core/target_status.h"
 #include "core/wire.h"
 
@@ -47,7 +49,9 @@ struct PollRecord {
     };
     std::optional<Cost> cost;
     std::vector<GroupOutcome> groups;  // empty unless they are to be written
-    std::vector<Value> values;
+    // What was read: a number for each of the series, in the order of their parts; not a number where it is not known.
+    std::shared_ptr<const SeriesList> series;  // null: nothing was
+    std::vector<double> numbers;
     std::map<std::string, std::string> facts;
 };
 

@@ -12,7 +12,6 @@
 
 #include "core/json_fields.h"
 #include "core/line_reader.h"
-#include "core/metric_group_json.h"
 
 namespace vitals::core {
 
@@ -65,30 +64,6 @@ void append_text(std::string& json, std::string_view text) {
     json += '"';
     json += text;
     json += '"';
-}
-
-// A byte of a JSON text at most: \u001f.
-constexpr std::size_t longest_escape = 6;
-
-// The line must have room for it.
-void append_secret(std::string& line, const Secret& secret) {
-    constexpr std::string_view digits = "0123456789abcdef";
-    line += '"';
-    for (std::string_view rest = secret.reveal(); !rest.empty();) {
-        const std::size_t size = character_size(rest);
-        const char c = rest.front();
-        if (size == 0) {
-            line += "\\ufffd";
-        } else if (is_control(c)) {
-            line += "\\u00";
-            line += {digits[static_cast<unsigned char>(c) >> 4U], digits[static_cast<unsigned char>(c) & 0xFU]};
-        } else {
-            if (c == '"' || c == '\\') line += '\\';
-            line += rest.substr(0, size);
-        }
-        rest.remove_prefix(std::max<std::size_t>(size, 1));
-    }
-    line += '"';
 }
 
 void append_number(std::string& json, const std::optional<double>& value) {
@@ -147,6 +122,29 @@ class EncodedValues {
     bool more_ = false;
 };
 
+std::string encode_numbers(const std::vector<double>& numbers) {
+    constexpr std::size_t usual_size = 12;
+    std::string text;
+    text.reserve(usual_size * numbers.size());
+    for (const double number : numbers) {
+        if (!text.empty()) text += ',';
+        append_number(text, number);
+    }
+    return text;
+}
+
+// A line with one more field, a list.
+std::string with_list(std::string line, std::string_view name, std::string_view elements) {
+    line.reserve(line.size() + name.size() + elements.size() + 8);
+    line.pop_back();
+    line += ",\"";
+    line += name;
+    line += "\":[";
+    line += elements;
+    line += "]}";
+    return line;
+}
+
 Json encode_check(const Check& check) {
     return Json::array(
         {clean(check.check, max_metric_name), check.ok, clean(check.detail, max_text), clean(check.remedy, max_text)});
@@ -203,18 +201,6 @@ Json encode_groups(const std::vector<GroupStatus>& groups) {
     return json;
 }
 
-std::string_view to_text(JobKind kind) {
-    switch (kind) {
-        case JobKind::check:
-            return "check";
-        case JobKind::probe:
-            return "probe";
-        case JobKind::poll:
-            break;
-    }
-    return "poll";
-}
-
 std::string_view to_text(Outcome outcome) {
     switch (outcome) {
         case Outcome::ok:
@@ -236,22 +222,6 @@ void mark_as_cut(Json& json) {
 }
 
 // --- decoding -------------------------------------------------------------------------------------------------------
-
-// The text of the tree is wiped by PasswordWiper, the line by who read it. What the library's parser buffered of it on
-// the way is not: it has no place to ask for that, and the memory is given back as it is.
-Secret secret_of(const Json& json, std::size_t limit) {
-    return Secret(checked_text(json, limit));
-}
-
-std::map<std::string, std::string> text_map_of(const Json& json) {
-    require(json.is_object() && json.size() <= max_options, "a small object is expected");
-    std::map<std::string, std::string> map;
-    for (const auto& [key, value] : json.items()) {
-        require(key.size() <= max_metric_name && key.find('\0') == std::string::npos, "a key is too long");
-        map.emplace(key, text_of(value, max_text));
-    }
-    return map;
-}
 
 std::vector<Check> parse_checks(const Json& json) {
     std::vector<Check> checks;
@@ -285,10 +255,6 @@ double duration_of(const Json& json) {
     return duration;
 }
 
-std::uint64_t count_of(const Json& json) {
-    return integer_of<std::uint64_t>(json, 0, std::numeric_limits<std::uint64_t>::max());
-}
-
 std::vector<GroupStatus> parse_groups(const Json& json) {
     std::vector<GroupStatus> groups;
     std::set<std::string> seen;
@@ -309,14 +275,6 @@ std::vector<GroupStatus> parse_groups(const Json& json) {
     return groups;
 }
 
-JobKind parse_kind(const Json& json) {
-    const auto text = text_of(json, max_metric_name);
-    for (const auto kind : {JobKind::poll, JobKind::check, JobKind::probe}) {
-        if (text == to_text(kind)) return kind;
-    }
-    throw WireError("unknown kind of job");
-}
-
 Outcome parse_outcome(const Json& json) {
     const auto text = text_of(json, max_metric_name);
     for (const auto outcome : {Outcome::ok, Outcome::partial, Outcome::failed}) {
@@ -335,7 +293,19 @@ std::map<std::string, std::string> parse_facts(const Json& json) {
     return facts;
 }
 
-Result parse_result(Fields& fields, std::vector<Value>&& values) {
+// What the values of a result are of, beside their names or instead of them.
+void parse_series(Fields& fields, const ParsedReport& report, Result& result) {
+    const Json* number = fields.find("series");
+    require(!report.has_numbers || (number != nullptr && !report.has_values),
+            "numbers need a list of names, and no other");
+    if (number == nullptr) return;
+    result.without_names = report.has_numbers;
+    result.series = {.number = count_of(*number),
+                     .count = report.has_numbers ? result.numbers.size() : result.values.size()};
+    require(result.series->count > 0, "an empty list of names");
+}
+
+Result parse_result(Fields& fields, ParsedReport& report) {
     Result result;
     result.job = count_of(fields.get("job"));
     result.outcome = parse_outcome(fields.get("outcome"));
@@ -350,7 +320,9 @@ Result parse_result(Fields& fields, std::vector<Value>&& values) {
     if (const Json* groups = fields.find("groups")) result.groups = parse_groups(*groups);
     if (const Json* checks = fields.find("checks")) result.checks = parse_checks(*checks);
     if (const Json* facts = fields.find("facts")) result.facts = parse_facts(*facts);
-    result.values = std::move(values);
+    result.values = std::move(report.values);
+    result.numbers = std::move(report.numbers);
+    parse_series(fields, report, result);
     fields.done();
     return result;
 }
@@ -366,109 +338,12 @@ Hello parse_hello(Fields& fields) {
     return hello;
 }
 
-Job parse_job(Fields& fields) {
-    Job job;
-    job.id = integer_of<std::uint64_t>(fields.get("job"), 0, std::numeric_limits<std::uint64_t>::max());
-    if (const Json* kind = fields.find("kind")) {
-        job.kind = parse_kind(*kind);
-    }
-    job.connector = text_of(fields.get("connector"), max_metric_name);
-    if (const Json* target = fields.find("target")) job.target = text_of(*target, max_metric_name);
-    const Json* deadline = fields.find("deadline_ms");
-    job.deadline = std::chrono::milliseconds{deadline == nullptr ? 5000 : integer_of<int>(*deadline, 1, 3'600'000)};
-    const Json* interval = fields.find("interval_s");
-    job.interval = std::chrono::seconds{interval == nullptr ? 60 : integer_of<int>(*interval, 1, 86'400)};
-    if (const Json* host = fields.find("host")) job.host = text_of(*host, max_text);
-    if (const Json* port = fields.find("port")) job.port = integer_of<std::uint16_t>(*port, 0, 65535);
-    if (const Json* username = fields.find("username")) job.username = text_of(*username, max_text);
-    if (const Json* password = fields.find("password")) job.password = secret_of(*password, max_text);
-    if (const Json* options = fields.find("options")) {
-        auto map = text_map_of(*options);
-        job.options = Options(map.begin(), map.end());
-    }
-    if (const Json* metrics = fields.find("metrics")) {
-        for (const auto& element : array_of(*metrics, 0, max_wanted)) {
-            job.metrics.push_back(text_of(element, max_metric_name));
-        }
-    }
-    if (const Json* groups = fields.find("groups")) {
-        job.groups.emplace();
-        for (const auto& element : array_of(*groups, 0, max_groups)) {
-            job.groups->push_back(text_of(element, max_metric_name));
-        }
-    }
-    fields.done();
-    return job;
-}
-
-Define parse_define(Fields& fields, const Json& connector) {
-    Define define;
-    define.connector = text_of(connector, max_metric_name);
-    define.groups = integer_of<std::size_t>(fields.get("groups"), 0, max_groups);
-    if (const Json* reset = fields.find("reset")) define.reset = boolean_of(*reset);
-    if (const Json* group = fields.find("group")) define.group = metric_group_of(*group);
-    require(define.group.has_value() == (define.groups > 0), "a definition has no group");
-    fields.done();
-    return define;
-}
-
-// Wipes the password of a job, also of one that breaks a rule.
-class PasswordWiper {
-  public:
-    explicit PasswordWiper(Json& json) : json_(json) {}
-    PasswordWiper(const PasswordWiper&) = delete;
-    PasswordWiper& operator=(const PasswordWiper&) = delete;
-    // Nothing of this throws for an object. NOLINTNEXTLINE(bugprone-exception-escape)
-    ~PasswordWiper() {
-        if (!json_.is_object()) return;
-        const auto password = json_.find("password");
-        if (password == json_.end()) return;
-        if (auto* text = password->get_ptr<std::string*>()) wipe_text(*text);
-    }
-
-  private:
-    Json& json_;
-};
-
 }  // namespace
 
-std::string encode(const Job& job) {
-    Json json{{"job", job.id},
-              {"kind", to_text(job.kind)},
-              {"connector", job.connector},
-              {"target", job.target},
-              {"deadline_ms", job.deadline.count()},
-              {"interval_s", job.interval.count()},
-              {"host", job.host},
-              {"port", job.port},
-              {"username", job.username},
-              {"options", job.options},
-              {"metrics", job.metrics}};
-    if (job.groups) json["groups"] = *job.groups;
-    std::string line = dump(json);
-    if (job.password.empty()) return line;
-    // Beside the library, which copies through buffers that nobody wipes, and without a move of the line.
-    constexpr std::string_view field = ",\"password\":";
-    line.reserve(line.size() + field.size() + longest_escape * job.password.reveal().size() + 2);
-    line.pop_back();
-    line += field;
-    append_secret(line, job.password);
-    line += '}';
-    return line;
-}
+namespace {
 
-std::string encode(const Forget& forget) {
-    return dump({{"forget", forget.target}});
-}
-
-std::string encode(const Define& define) {
-    Json json{{"define", define.connector}, {"groups", define.groups}};
-    if (define.reset) json["reset"] = true;
-    if (define.group) json["group"] = json_of(*define.group);
-    return dump(json);
-}
-
-std::string encode(const Result& result) {
+// All but the values.
+Json fields_of(const Result& result) {
     Json json{{"job", result.job},
               {"outcome", to_text(result.outcome)},
               {"duration_ms", std::isfinite(result.duration_ms) ? std::max(result.duration_ms, 0.0) : 0.0}};
@@ -481,26 +356,37 @@ std::string encode(const Result& result) {
     if (!result.groups.empty()) json["groups"] = encode_groups(result.groups);
     if (!result.checks.empty()) json["checks"] = checks_of(result);
     if (!result.facts.empty()) json["facts"] = facts_of(result);
+    if (result.series) json["series"] = result.series->number;
+    return json;
+}
+
+}  // namespace
+
+std::string encode(const Result& result) {
+    Json json = fields_of(result);
+    std::string line = dump(json);
+    if (result.without_names) {
+        std::string short_line = with_list(line, "numbers", encode_numbers(result.numbers));
+        if (short_line.size() <= max_result_line) return short_line;
+    }
     const EncodedValues values(result.values);
-    constexpr std::string_view values_field = ",\"values\":[";
     std::size_t count = values.count();
     if (values.more()) mark_as_cut(json);
-    std::string line = dump(json);
-    while (line.size() + values_field.size() + values.text(count).size() + 1 > max_result_line) {
+    // Names that are not all sent are not to be remembered.
+    if (count == 0 || count < result.values.size()) json.erase("series");
+    line = dump(json);
+    constexpr std::size_t brackets = 16;
+    while (line.size() + values.text(count).size() + brackets > max_result_line) {
         if (count > 0) {
             count /= 2;
             mark_as_cut(json);
+            json.erase("series");
         } else if (!shorten(json)) {
             break;
         }
         line = dump(json);
     }
-    if (count == 0) return line;
-    line.pop_back();
-    line += values_field;
-    line += values.text(count);
-    line += "]}";
-    return line;
+    return count == 0 ? line : with_list(std::move(line), "values", values.text(count));
 }
 
 std::string encode(const Hello& hello) {
@@ -523,24 +409,11 @@ std::string encode_checks(const Result& result) {
     return dump(checks_of(result));
 }
 
-ProberCommand parse_command(std::string_view line) {
-    Json json = parse_line(line, max_job_line);
-    const PasswordWiper wiper(json);
-    Fields fields(json);
-    if (const Json* forget = fields.find("forget")) {
-        Forget command{text_of(*forget, max_metric_name)};
-        fields.done();
-        return command;
-    }
-    if (const Json* connector = fields.find("define")) return parse_define(fields, *connector);
-    return parse_job(fields);
-}
-
 ProberReport parse_report(std::string_view line) {
     ParsedReport report = parse_report_line(line, max_result_line);
     Fields fields(report.fields);
-    if (!report.fields.contains("hello")) return parse_result(fields, std::move(report.values));
-    require(!report.has_values, "unknown field");
+    if (!report.fields.contains("hello")) return parse_result(fields, report);
+    require(!report.has_values && !report.has_numbers, "unknown field");
     return parse_hello(fields);
 }
 

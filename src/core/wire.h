@@ -28,6 +28,7 @@ namespace vitals::core {
 constexpr std::size_t max_job_line = 160 * 1024;  // also of a definition
 constexpr std::size_t max_result_line = 1024 * 1024;
 constexpr std::size_t max_values = 20'000;
+constexpr std::size_t max_known_series = 8;          // lists of names that a job tells
 constexpr std::size_t max_wanted = 4000;             // names of metrics and groups in a job
 constexpr std::size_t max_checks = max_groups + 32;  // each group with its permission has one
 constexpr std::size_t max_options = 64;              // also facts and what a sandbox lacks
@@ -43,6 +44,14 @@ enum class JobKind {
 };
 
 using Options = std::map<std::string, std::string, std::less<>>;
+
+// The list of names of a result's values, in its order. Means something between one prober and its collector alone.
+struct SeriesRef {
+    std::uint64_t number = 0;
+    std::size_t count = 0;  // of names
+
+    bool operator==(const SeriesRef&) const = default;
+};
 
 // One piece of work for a prober.
 struct Job {
@@ -60,6 +69,8 @@ struct Job {
     std::vector<std::string> metrics;  // names of metrics or groups that are wanted; empty means all
     // The groups that are due in this cycle, by name, of which the wanted ones run; nothing: all of them.
     std::optional<std::vector<std::string>> groups;
+    // Lists of names that the collector knows: a result with one of them has its values without names.
+    std::vector<SeriesRef> series;
 };
 
 // Tells a prober that a target is gone or stopped: it closes the connection and forgets the predecessor sample.
@@ -126,15 +137,20 @@ struct GroupStatus {
 struct Result {
     std::uint64_t job = 0;
     Outcome outcome = Outcome::failed;
-    std::optional<Failure> failure;            // set unless ok
-    double duration_ms = 0;                    // wall time of the poll in the prober
-    std::optional<double> interval_ms;         // what the rates were computed over, by the target's clock
-    double login_ms = 0;                       // name lookup, connection and login, as far as it came; 0: was kept
-    double query_ms = 0;                       // all round trips of the queries
-    std::uint64_t bytes = 0;                   // sent and received
-    std::uint64_t round_trips = 0;             // of queries
-    std::vector<GroupStatus> groups;           // kind poll: each group that was due
-    std::vector<Value> values;                 // kind poll
+    std::optional<Failure> failure;     // set unless ok
+    double duration_ms = 0;             // wall time of the poll in the prober
+    std::optional<double> interval_ms;  // what the rates were computed over, by the target's clock
+    double login_ms = 0;                // name lookup, connection and login, as far as it came; 0: was kept
+    double query_ms = 0;                // all round trips of the queries
+    std::uint64_t bytes = 0;            // sent and received
+    std::uint64_t round_trips = 0;      // of queries
+    std::vector<GroupStatus> groups;    // kind poll: each group that was due
+    std::vector<Value> values;          // kind poll
+    // What the names of the values are from now on called; nothing where they are not to be remembered. A result
+    // without names is sent with the numbers of its values alone, in the order of that list; not a number: not known.
+    std::optional<SeriesRef> series;
+    bool without_names = false;
+    std::vector<double> numbers;
     std::vector<Check> checks;                 // kind check
     std::map<std::string, std::string> facts;  // about the target: "version", "edition", "encrypted", "clock_skew_ms" …
 };

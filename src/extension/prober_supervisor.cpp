@@ -92,7 +92,7 @@ bool ProberSupervisor::submit(const core::Job& job, Time now) {
     // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
     send(line);
     core::wipe_text(line);
-    in_flight_[job.id] = now + job.deadline + overdue_after;
+    in_flight_[job.id] = {.overdue = now + job.deadline + overdue_after, .series = job.series};
     return true;
 }
 
@@ -146,7 +146,11 @@ void ProberSupervisor::on_line(const std::string& line, std::vector<FinishedJob>
     if (!greeted_) throw core::WireError("did not greet");
     auto& result = std::get<core::Result>(report);
     const auto id = result.job;
-    if (in_flight_.erase(id) == 0) throw core::WireError("answered a job it was not given");
+    const auto job = in_flight_.find(id);
+    if (job == in_flight_.end()) throw core::WireError("answered a job it was not given");
+    if (result.without_names && std::ranges::count(job->second.series, *result.series) == 0)
+        throw core::WireError("left out names that it was not told are known");
+    in_flight_.erase(job);
     finished.push_back({.id = id, .end = FinishedJob::End::answered, .result = std::move(result)});
 }
 
@@ -159,7 +163,7 @@ std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {
     }
     // Those out of time are to blame; the others are lost with the prober.
     for (auto job = in_flight_.begin(); job != in_flight_.end();) {
-        if (now >= job->second) {
+        if (now >= job->second.overdue) {
             finished.push_back(overdue_job(job->first));
             job = in_flight_.erase(job);
         } else {
@@ -181,7 +185,7 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size());
     figures_.last_exit = how;
     figures_.last_exit_at = std::chrono::system_clock::now();
-    for (const auto& [id, overdue] : in_flight_)
+    for (const auto& [id, job] : in_flight_)
         finished.push_back(lost_job(id, how));
     in_flight_.clear();
 
@@ -195,8 +199,8 @@ std::optional<ProberSupervisor::Time> ProberSupervisor::next_event() const {
     if (!process_) return not_before_ == Time{} ? std::nullopt : std::optional(not_before_);
     std::optional<Time> next;
     if (!greeted_) next = started_ + greeting_limit;
-    for (const auto& [id, overdue] : in_flight_)
-        next = next ? std::min(*next, overdue) : overdue;
+    for (const auto& [id, job] : in_flight_)
+        next = next ? std::min(*next, job.overdue) : job.overdue;
     return next;
 }
 

@@ -91,7 +91,11 @@ class ProberSupervisor {
     std::function<ProberSettings()> settings_;
     SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
-    std::unordered_map<std::uint64_t, Time> in_flight_;  // job → when it is overdue
+    struct InFlight {
+        Time overdue;
+        std::vector<core::SeriesRef> series;  // that its result may name
+    };
+    std::unordered_map<std::uint64_t, InFlight> in_flight_;  // by job
     bool greeted_ = false;
     bool draining_ = false;
     bool deaf_ = false;  // took no more, and was killed for it

@@ -34,8 +34,9 @@ std::size_t bytes_of(const core::PollRecord& record) {
         return failure ? failure->message.size() : 0;
     };
     std::size_t bytes = sizeof(record) + of_failure(record.failure);
-    for (const auto& value : record.values)
-        bytes += sizeof(value) + value.metric.size() + value.instance.size();
+    bytes += record.numbers.size() * sizeof(record.numbers.front());
+    // Names that somebody else has as well are not its own.
+    if (record.series && record.series.use_count() == 1) bytes += record.series->bytes_with_names();
     for (const auto& group : record.groups)
         bytes += sizeof(group) + group.status.name.size() + of_failure(group.status.failure);
     for (const auto& [key, text] : record.facts)
@@ -64,7 +65,7 @@ void SampleQueue::add(core::PollRecord record, std::vector<Request> requests, Ti
     if (waiting_.empty()) oldest_ = now;
     const std::size_t bytes = bytes_of(record);
     ++all_.records;
-    all_.values += record.values.size();
+    all_.values += record.numbers.size();
     all_.bytes += bytes;
     if (!requests.empty()) ++awaited_;
     waiting_.push_back({.record = std::move(record), .bytes = bytes, .requests = std::move(requests)});
@@ -89,7 +90,7 @@ const core::PollRecord* SampleQueue::newest_of(std::string_view server_id) const
 void SampleQueue::forget_oldest() {
     const Waiting& oldest = waiting_.front();
     --all_.records;
-    all_.values -= oldest.record.values.size();
+    all_.values -= oldest.record.numbers.size();
     all_.bytes -= oldest.bytes;
     if (!oldest.requests.empty()) --awaited_;
     failed_alone_ = 0;
@@ -112,7 +113,7 @@ SampleQueue::Batch SampleQueue::next_batch() const {
     Batch batch;
     for (const auto& waiting : waiting_) {
         const Batch with{.records = batch.records + 1,
-                         .values = batch.values + waiting.record.values.size(),
+                         .values = batch.values + waiting.record.numbers.size(),
                          .bytes = batch.bytes + waiting.bytes};
         const bool fits = with.records <= most_.records && with.values <= most_.values && with.bytes <= most_.bytes;
         if (batch.records > 0 && (!fits || !waiting.requests.empty())) break;

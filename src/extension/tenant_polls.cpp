@@ -26,6 +26,9 @@ constexpr auto least_probe_deadline = 2s;
 // Of those that one poll or one passed cycle finds: more rows would say no more, however long the machine slept.
 constexpr std::int64_t most_skipped_rows = 10;
 
+// Of the names of all targets of a tenant. Beyond it, names come with the values.
+constexpr std::size_t most_series_bytes = std::size_t{128} * 1024 * 1024;
+
 double milliseconds_of(Clock::duration span) {
     return std::chrono::duration<double, std::milli>(span).count();
 }
@@ -97,6 +100,9 @@ void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
         // Whoever asks for a poll wants to see everything.
         if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
             made.groups = runtime.wanted->due_groups(runtime.cycle);
+        job.wanted = runtime.wanted;
+        job.series = runtime.series;
+        made.series = job.series.refs();
         if (prober_.submit(made, now)) {
             jobs_.emplace(id, std::move(job));
             return;
@@ -186,10 +192,9 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     record.lag_ms = milliseconds_of(job.started - job.due.due);
     record.duration_ms = milliseconds_of(now - job.started);
     record.interval_ms = result.interval_ms;
-    record.values = std::move(result.values);
+    put_values(record, runtime, job, result);
     record.facts = std::move(result.facts);
     record.cost = cost_of(result);
-    runtime.wanted->keep_wanted(record.values);
     if (record.collected) {
         runtime.cycle = runtime.cycle == 0 ? core::second_cycle(runtime.target.server_id) : runtime.cycle + 1;
     } else {
@@ -198,6 +203,29 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     if (runtime.groups.update(result.groups, record.collected_at, now)) record.groups = runtime.groups.outcomes();
     if (before.status != runtime.health.status) log_change(runtime, before.status, record);
     samples_.add(std::move(record), std::move(job.requests), now);
+}
+
+void TenantRuntime::put_values(core::PollRecord& record, TargetRuntime& runtime, const JobInFlight& job,
+                               core::Result& result) {
+    if (result.without_names) {
+        // One of those that it was told, or the prober would be gone.
+        const auto list = job.series.find(*result.series);
+        if (job.wanted == runtime.wanted) {
+            record.series = list;
+            record.numbers = list->in_order(result.numbers);
+            runtime.series.used(*result.series);
+            return;
+        }
+        result.values = list->named(result.numbers);
+        result.series.reset();
+    }
+    runtime.wanted->keep_wanted(result.values);
+    if (result.values.empty()) return;
+    record.series = series_lists_.list_of(result.values);
+    record.numbers = record.series->in_order(core::numbers_of(result.values));
+    const bool whole = result.series && result.series->count == record.series->size();
+    if (whole && job.wanted == runtime.wanted && series_lists_.used() <= most_series_bytes)
+        runtime.series.add(*result.series, record.series);
 }
 
 core::PollRecord TenantRuntime::make_record(core::Schedule::Key key, Time next_due,

@@ -179,6 +179,7 @@ void TenantRuntime::merge_groups() {
     wanted_.clear();
     for (auto& [key, runtime] : targets_) {
         runtime.wanted = wanted_of(runtime.target);
+        runtime.series.clear();
         // What is new is not to wait for its turn.
         runtime.cycle = 0;
         runtime.groups.clear();
@@ -287,6 +288,7 @@ void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time n
     }
     if (target.metrics != runtime.target.metrics) {
         runtime.wanted = wanted_of(target);
+        runtime.series.clear();
         runtime.cycle = 0;
         runtime.groups.clear();
     }

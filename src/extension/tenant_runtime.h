@@ -15,6 +15,7 @@
 #include "core/lag_window.h"
 #include "core/poll_record.h"
 #include "core/schedule.h"
+#include "core/series_list.h"
 #include "core/target_status.h"
 #include "core/time_text.h"
 #include "extension/collector_report.h"
@@ -88,6 +89,7 @@ class TenantRuntime {
         std::shared_ptr<const WantedMetrics> wanted{};
         std::uint64_t cycle = 0;  // polls that read something; with the first, all groups run
         core::GroupHistory groups{};
+        core::RecentSeries series{};        // of what is wanted
         std::unique_ptr<OwnMetrics> own{};  // of connector "collector"
         int lost_in_a_row = 0;
         bool gone = false;                // removed or stopped while a poll runs: forget it when that ends
@@ -99,6 +101,9 @@ class TenantRuntime {
         Time started{};
         std::chrono::system_clock::time_point started_at;
         std::vector<Request> requests{};  // that are answered when it is stored
+        // As it was told: a change of what is wanted forgets them.
+        std::shared_ptr<const WantedMetrics> wanted{};
+        core::RecentSeries series{};
     };
 
     [[nodiscard]] bool upgraded(Time now);
@@ -115,6 +120,7 @@ class TenantRuntime {
     void finish_job(JobInFlight&& job, FinishedJob&& finished, Time now);
     void finish_probe(TargetRuntime& runtime, const JobInFlight& job, core::Result& result, Time now);
     void finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now);
+    void put_values(core::PollRecord& record, TargetRuntime& runtime, const JobInFlight& job, core::Result& result);
     void after_poll(core::Schedule::Key key, Time now);
     void finish_check(const Request& request, FinishedJob& finished);
     void hurry_unreached(Time now);
@@ -151,6 +157,7 @@ class TenantRuntime {
     // By what is enabled: most targets of a tenant have the same.
     std::map<std::pair<std::string, std::vector<std::string>>, std::shared_ptr<const WantedMetrics>> wanted_;
     TenantProblems problems_;
+    core::SeriesLists series_lists_;
     SampleQueue samples_;
     bool loaded_ = false;          // the targets were read once
     std::size_t lost_at_end_ = 0;  // polls that got lost once the end was asked for

@@ -206,6 +206,7 @@ core::Result JobPool::execute(const Work& work, std::unique_ptr<Session>& sessio
     }
     result.job = work.job.id;
     result.duration_ms = std::chrono::duration<double, std::milli>(Clock::now() - started).count();
+    numbers_.number(result, work.job);
     return result;
 }
 

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/series_numbers.h"
 #include "core/wire.h"
 #include "prober/connector_set.h"
 #include "prober/deadline.h"
@@ -87,6 +88,7 @@ class JobPool {
     const ConnectorSet& connectors_;
     JobPoolSettings settings_;
     Report report_;
+    core::SeriesNumbers numbers_;
     int finished_fd_;
 
     mutable std::mutex mutex_;

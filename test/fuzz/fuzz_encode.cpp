@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/poll_record.h"
+#include "core/series_list.h"
 #include "core/wire.h"
 #include "property.h"
 
@@ -42,6 +43,11 @@ vitals::core::Result build_result(FuzzedDataProvider& input) {
                     result.values.push_back({metric, std::to_string(i) + metric, 1.0});
             }
         }
+    }
+    if (!result.values.empty() && copies % 2 == 0) {
+        result.series = {result.job, result.values.size()};
+        result.without_names = copies % 4 == 0;
+        if (result.without_names) result.numbers = vitals::core::numbers_of(result.values);
     }
     return result;
 }

@@ -18,6 +18,11 @@ std::string encode_report(const ProberReport& report) {
 
 void check_limits(const vitals::core::Result& result) {
     require(result.values.size() <= vitals::core::max_values, "few values");
+    require(result.numbers.size() <= vitals::core::max_values, "few numbers");
+    require(!result.without_names || (result.series && result.values.empty() && !result.numbers.empty()),
+            "numbers have a list of names");
+    for (const double number : result.numbers)
+        require(std::isnan(number) || std::isfinite(number), "numbers are finite or not known");
     require(result.checks.size() <= vitals::core::max_checks, "few checks");
     require(result.failure.has_value() == (result.outcome != vitals::core::Outcome::ok), "a failure has a reason");
     for (const auto& value : result.values) {

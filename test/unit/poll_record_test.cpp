@@ -13,15 +13,22 @@
 namespace vitals::core {
 namespace {
 
+void put(PollRecord& record, const std::vector<Value>& values) {
+    SeriesLists lists;
+    record.series = lists.list_of(values);
+    record.numbers = record.series->in_order(numbers_of(values));
+}
+
 TEST(PollRecord, IsWhatStorageReads) {
     PollRecord record;
     record.server_id = "e1";
     record.status = TargetStatus::degraded;
     record.failure = Failure{ErrorClass::permission, 300, "denied \"x\""};
-    record.values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
+    const std::vector<Value> values = {{"cpu_percent", "", std::nullopt}, {"disk_percent", "/", 10.5}};
+    put(record, values);
     record.interval_ms = 60000;
-    const SetHash plain = hash_of_names({&record.values[0]});
-    const SetHash disks = hash_of_names({&record.values[1]});
+    const SetHash plain = hash_of_names({&values[0]});
+    const SetHash disks = hash_of_names({&values[1]});
     // A cycle that passed without a poll has neither a start nor a duration.
     EXPECT_EQ(encode_records({&record}, {}),
               R"({"polls":[{"collected":false,"collected_at":"","consecutive_failures":0,)"
@@ -64,9 +71,9 @@ TEST(PollRecord, SaysWhatItCostAndWhatCameOfGroups) {
 
 TEST(PollRecord, NamesTheSameSeriesOnce) {
     PollRecord one;
-    one.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 0.1}};
+    put(one, {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 0.1}});
     PollRecord other;
-    other.values = {{"disk_percent", "/", 1e300}, {"cpu_percent", "", std::numeric_limits<double>::infinity()}};
+    put(other, {{"disk_percent", "/", 1e300}, {"cpu_percent", "", std::numeric_limits<double>::infinity()}});
     const PollRecord none;
     const std::string batch = encode_records({&one, &none, &other}, {});
     EXPECT_NE(batch.find(R"("vals":"{1.5,0.1}")"), std::string::npos);
@@ -78,11 +85,12 @@ TEST(PollRecord, NamesTheSameSeriesOnce) {
 
 TEST(PollRecord, NamesNoSetOrPartThatStorageKnows) {
     PollRecord one;
-    one.values = {{"cpu_percent", "", 1.5}};
+    const std::vector<Value> values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 2}};
+    put(one, {values[0]});
     PollRecord other;
-    other.values = {{"cpu_percent", "", 1.5}, {"disk_percent", "/", 2}};
-    const SetHash plain = hash_of_names({&one.values[0]});
-    const SetHash disks = hash_of_names({&other.values[1]});
+    put(other, values);
+    const SetHash plain = hash_of_names({&values[0]});
+    const SetHash disks = hash_of_names({&values[1]});
     KnownSets known;
     const auto told = [&] {
         const std::string json = encode_records({&one, &other}, known);

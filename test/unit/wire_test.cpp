@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <limits>
 
 namespace vitals::core {
@@ -130,6 +131,47 @@ TEST(Wire, ResultRoundTrip) {
     EXPECT_EQ(result.facts.at("version"), "16.0");
 }
 
+TEST(Wire, AResultWithoutNamesHasItsNumbers) {
+    Job job = sample_job();
+    job.series = {{18'446'744'073'709'551'615U, 3}, {7, 20'000}};
+    EXPECT_EQ(std::get<Job>(parse_command(encode(job))).series, job.series);
+
+    Result result = sample_result();
+    result.series = job.series[0];
+    const auto named = std::get<Result>(parse_report(encode(result)));
+    EXPECT_EQ(named.series, result.series);
+    EXPECT_FALSE(named.without_names);
+    EXPECT_EQ(named.values.size(), 3U);
+
+    result.without_names = true;
+    result.numbers = {42, 10.5, std::numeric_limits<double>::quiet_NaN()};
+    const auto line = encode(result);
+    EXPECT_EQ(line.find("disk_used_percent"), std::string::npos);
+    const auto short_one = std::get<Result>(parse_report(line));
+    EXPECT_EQ(short_one.series, result.series);
+    EXPECT_TRUE(short_one.without_names);
+    EXPECT_TRUE(short_one.values.empty());
+    ASSERT_EQ(short_one.numbers.size(), 3U);
+    EXPECT_DOUBLE_EQ(short_one.numbers[0], 42);
+    EXPECT_DOUBLE_EQ(short_one.numbers[1], 10.5);
+    EXPECT_TRUE(std::isnan(short_one.numbers[2]));
+}
+
+TEST(Wire, NamesThatAreNotAllSentAreNotToBeRemembered) {
+    Result result = sample_result();
+    result.values.push_back(result.values[0]);
+    result.series = {7, result.values.size()};
+    const auto with_a_twin = std::get<Result>(parse_report(encode(result)));
+    EXPECT_EQ(with_a_twin.values.size(), 3U);
+    EXPECT_FALSE(with_a_twin.series);
+
+    result.values.clear();
+    for (std::size_t i = 0; i < 3000; ++i)
+        result.values.push_back({"m", std::to_string(i) + std::string(500, 'x'), 1.0});
+    result.series = {7, result.values.size()};
+    EXPECT_FALSE(std::get<Result>(parse_report(encode(result))).series);
+}
+
 TEST(Wire, GroupsOfAResult) {
     Result result = sample_result();
     result.login_ms = 41.5;
@@ -230,6 +272,20 @@ INSTANTIATE_TEST_SUITE_P(
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1e999]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\\u0000b\",1]]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[\"a\",1,\"x\\ny\"]]}",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"numbers":[1]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":-7,"numbers":[1]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":["1"]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[true]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[[1]]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[{}]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":{}})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":1})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1e999]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1],"numbers":[1]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1],"values":[["a",1]]})",
+                    R"({"hello":"vitals_prober","version":"1","sandbox_missing":[],"numbers":[1]})",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":\"x\\ny\"}}",
                     "{\"job\":1,\"outcome\":\"failed\",\"duration_ms\":1,\"error\":{\"class\":\"login\","
                     "\"number\":1,\"message\":\"x\\u001b[31m\"}}",
