@@ -89,6 +89,64 @@ cmp_ok(clock_of('procedures') - $first_clock, '>', 50_000, 'which is a minute la
 like(values_of('procedures'), qr/^batch_requests_sec\|\|1200\.00$/m, 'which are those of the fixture');
 like(sql("SELECT last_error FROM vitals.collection_status WHERE server = 'missing'"), qr/procedure/i, 'a server without the procedures says so');
 
+# -- what a person is told of single procedures, all others being there
+$servers->control(1, replay => 'live');
+my $run_statement = <<'PYTHON';
+import sys, pymssql
+connection = pymssql.connect(server='127.0.0.1', port=int(sys.argv[1]), user='sa', password='vitals', database='master',
+                             autocommit=True)
+connection.cursor().execute(sys.argv[2])
+PYTHON
+sub change_procedure
+{
+    my ($statement) = @_;
+    IPC::Run::run([ 'python3', '-c', $run_statement, $servers->port(1), $statement ]) or die $statement;
+    return;
+}
+sub failed_checks
+{
+    return sql(q{SELECT c."check", c.detail, c.remedy FROM vitals.test_connection('procedures') AS c WHERE NOT c.ok});
+}
+sub install
+{
+    IPC::Run::run([ 'python3', '-c', $run_script, $servers->port(1), $script ]) or die 'the script does not run';
+    return;
+}
+my $remedy = 'run docs/mssql/install_procedures.sql of this version of pg_vitals there as an administrator';
+is(failed_checks(), '', 'the preflight finds nothing');
+
+change_procedure('DROP PROCEDURE vitals.collect_waits');
+my $missing = q{the server reports error 2812: Could not find stored procedure 'vitals.collect_waits'.};
+is(failed_checks(), "group waits|$missing|$remedy\nmetrics|group waits: $missing|$remedy", 'one that is missing: install them again');
+install();
+is(failed_checks(), '', 'which helps');
+
+change_procedure(q{ALTER PROCEDURE vitals.collect_waits AS PRINT 'changed'});
+my $changed = 'the statement gave no result set';
+my $or_leave = "$remedy; if that does not help, leave the group out of metrics_enabled";
+is(failed_checks(), "group waits|$changed|$or_leave\nmetrics|group waits: $changed|$or_leave", 'so with one that somebody changed');
+install();
+
+change_procedure('DROP PROCEDURE vitals.collect_sysinfo');
+$missing =~ s/waits/sysinfo/;
+is(failed_checks(), "group sysinfo|$missing|$remedy\nmetrics|$missing|$remedy", 'and with one that is read before all others');
+change_procedure('DROP PROCEDURE vitals.collect_server');
+$missing =~ s/sysinfo/server/;
+is(failed_checks(), "version|$missing|$remedy", 'which may be what all others depend on');
+install();
+
+# A group of the tenant's own needs one, too, which the script does not make.
+sql(q{SELECT vitals.add_metric_group('mine', 'SELECT 1 AS a', metrics => '[{"name": "mine_a", "source": "a"}]')});
+$missing =~ s/server'/mine'/;
+$remedy = 'make the procedure vitals.collect_mine there, with the statement of the group';
+is(failed_checks(), "group mine|$missing|$remedy\nmetrics|group mine: $missing|$remedy", 'one of a group of the tenant\'s own: make it');
+change_procedure('CREATE PROCEDURE vitals.collect_mine AS SELECT a FROM sys.no_such_view');
+my $wrong = q{the server reports error 208: Invalid object name 'sys.no_such_view'.};
+$remedy = 'correct the name, or give each version the statement that it understands: vitals.collect_mine on that server';
+is(failed_checks(), "group mine|$wrong|$remedy\nmetrics|group mine: $wrong|$remedy", 'one that is wrong: the procedure is to be corrected, not the group');
+change_procedure('ALTER PROCEDURE vitals.collect_mine AS SELECT 1 AS a');
+is(failed_checks(), '', 'which helps');
+
 $node->stop('fast');
 $servers->stop;
 done_testing();
