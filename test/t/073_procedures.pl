@@ -5,7 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use IPC::Run;
+use Administrator;
 use JSON::PP;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use SimulatedServers;
 use Test::More;
 
-plan skip_all => 'no pymssql' unless IPC::Run::run([ 'python3', '-c', 'import pymssql' ], '2>', \my $none);
+plan skip_all => 'no pymssql' unless Administrator::has_client();
 
 my $servers = SimulatedServers->new(servers => 3, tls => 'login-only');
 my $node = new_cluster('procedures', conf => "vitals.ca_directory = '" . $servers->ca_directory . "'");
@@ -22,30 +22,9 @@ $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 
-# What sqlcmd does: one batch up to each GO.
-my $run_script = <<'PYTHON';
-import re, sys, pymssql
-connection = pymssql.connect(server='127.0.0.1', port=int(sys.argv[1]), user='sa', password='vitals', database='master',
-                             autocommit=True)
-for batch in re.split(r'(?im)^\s*GO\s*$', open(sys.argv[2]).read()):
-    try:
-        if batch.strip():
-            connection.cursor().execute(batch)
-    except pymssql.Error as error:
-        # It takes the message that USE was done for an error.
-        if error.args[0] != 5701:
-            raise
-for statement in ("CREATE USER vitals FOR LOGIN vitals", "ALTER ROLE vitals_collector ADD MEMBER vitals"):
-    try:
-        connection.cursor().execute(statement)
-    except pymssql.Error as error:
-        print(statement, error, file=sys.stderr)
-PYTHON
-my $script = "$FindBin::RealBin/../../docs/mssql/install_procedures.sql";
 foreach my $time ('first', 'second')
 {
-    my ($out, $err);
-    ok(IPC::Run::run([ 'python3', '-c', $run_script, $servers->port(1), $script ], '>', \$out, '2>', \$err), "the script runs a $time time") or diag $err;
+    ok(eval { Administrator::install_procedures($servers->port(1)); 1 }, "the script runs a $time time") or diag $@;
 }
 $servers->control($_, view_state => JSON::PP::false) foreach 1, 2;
 
@@ -91,26 +70,11 @@ like(sql("SELECT last_error FROM vitals.collection_status WHERE server = 'missin
 
 # -- what a person is told of single procedures, all others being there
 $servers->control(1, replay => 'live');
-my $run_statement = <<'PYTHON';
-import sys, pymssql
-connection = pymssql.connect(server='127.0.0.1', port=int(sys.argv[1]), user='sa', password='vitals', database='master',
-                             autocommit=True)
-connection.cursor().execute(sys.argv[2])
-PYTHON
-sub change_procedure
-{
-    my ($statement) = @_;
-    IPC::Run::run([ 'python3', '-c', $run_statement, $servers->port(1), $statement ]) or die $statement;
-    return;
-}
+sub change_procedure { Administrator::run_tsql($servers->port(1), $_[0]); return; }
+sub install { Administrator::install_procedures($servers->port(1)); return; }
 sub failed_checks
 {
     return sql(q{SELECT c."check", c.detail, c.remedy FROM vitals.test_connection('procedures') AS c WHERE NOT c.ok});
-}
-sub install
-{
-    IPC::Run::run([ 'python3', '-c', $run_script, $servers->port(1), $script ]) or die 'the script does not run';
-    return;
 }
 my $remedy = 'run docs/mssql/install_procedures.sql of this version of pg_vitals there as an administrator';
 is(failed_checks(), '', 'the preflight finds nothing');
