@@ -201,6 +201,7 @@ PROBER_TEST_SOURCES += test/prober/mssql_poll_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_prepared_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_prepared_texts_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_refusals_test.cpp
+PROBER_TEST_SOURCES += test/prober/mssql_remedies_test.cpp
 PROBER_TEST_SOURCES += test/prober/mssql_server_test.cpp
 PROBER_TEST_SOURCES += test/prober/name_resolver_test.cpp
 PROBER_TEST_SOURCES += test/prober/name_server_test.cpp

@@ -288,6 +288,21 @@ BEGIN
         $sql$CREATE OR REPLACE TRIGGER rename AFTER UPDATE OF name ON %1$I.metric_types
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.rename_metric()$sql$,
         $sql$REVOKE ALL ON FUNCTION %1$I.rename_metric() FROM PUBLIC$sql$,
+        -- With an older snapshot the parts are not in sight that were made since, nor would anybody look at them again.
+        $sql$CREATE OR REPLACE FUNCTION %1$I.refuse_rename() RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO pg_catalog, pg_temp
+         AS 'BEGIN
+             RAISE EXCEPTION USING
+                 ERRCODE = ''feature_not_supported'',
+                 MESSAGE = ''renaming metrics needs READ COMMITTED'',
+                 DETAIL = format(''The transaction is %%s.'', upper(current_setting(''transaction_isolation''))),
+                 HINT = ''Use BEGIN ISOLATION LEVEL READ COMMITTED.'';
+         END'$sql$,
+        $sql$CREATE OR REPLACE TRIGGER refuse_rename BEFORE UPDATE OF name ON %1$I.metric_types
+         FOR EACH ROW WHEN (NEW.name <> OLD.name AND current_setting('transaction_isolation') IN ('repeatable read', 'serializable'))
+         EXECUTE FUNCTION %1$I.refuse_rename()$sql$,
+        $sql$REVOKE ALL ON FUNCTION %1$I.refuse_rename() FROM PUBLIC$sql$,
         -- The lock waits for what is being stored, which may remember what was so before. An older snapshot does not show a
         -- DELETE what that was; but TRUNCATE keeps the collector waiting until the end of the transaction.
         $sql$CREATE OR REPLACE FUNCTION %1$I.forget_sets() RETURNS trigger

@@ -10,6 +10,7 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     metric record;
+    name_now text;
     series_key integer;
     snapshots uuid[];
 BEGIN
@@ -54,12 +55,24 @@ BEGIN
             MESSAGE = 'unknown server',
             DETAIL = format('No row of %I.servers has the id %s.', tenant_schema, coalesce(server_id::text, 'NULL'));
     END IF;
-    EXECUTE format('SELECT s.series_key FROM %1$I.series AS s
-                    WHERE s.metric_type_id = $1 AND s.instance = $2
-                        AND EXISTS (SELECT FROM %1$I.server_snapshots AS n
-                                    WHERE n.server_id = $3 AND n.collected_at = $4 AND n.id = $5 AND n.set_key IS NOT NULL)', tenant_schema)
+    -- In the very set that was stored: what has the name now may be another metric.
+    EXECUTE format(
+        $sql$SELECT s.series_key
+             FROM %1$I.series AS s, %1$I.server_snapshots AS n
+             CROSS JOIN LATERAL (SELECT k.series_keys FROM %1$I.series_sets AS k WHERE k.set_key = n.set_key LIMIT 1) AS k
+             WHERE s.metric_type_id = $1 AND s.instance = $2 AND n.server_id = $3 AND n.collected_at = $4 AND n.id = $5
+                 AND s.series_key = ANY (k.series_keys)$sql$, tenant_schema)
         INTO series_key USING metric_type_id, instance, server_id, collected_at, snapshots[1];
     IF series_key IS NULL THEN
+        EXECUTE format('SELECT t.name FROM %I.metric_types AS t WHERE t.id = $1', tenant_schema) INTO name_now USING metric_type_id;
+        -- Not tried again here: a subtransaction for each value would cost those most who insert many.
+        IF name_now IS DISTINCT FROM metric.name THEN
+            RAISE EXCEPTION USING
+                ERRCODE = 'serialization_failure',
+                MESSAGE = 'metric was renamed meanwhile',
+                DETAIL = format('"%s" is called "%s" now.', metric.name, name_now),
+                HINT = 'Repeat the transaction.';
+        END IF;
         RAISE EXCEPTION USING
             ERRCODE = 'program_limit_exceeded',
             MESSAGE = 'tenant has too many series',
@@ -69,4 +82,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION vitals.insert_metric(name, uuid, uuid, numeric, timestamptz, text) IS
-'Stores a value that was not collected: rounded, and with the newest values brought up to date. Returns what the row of metrics is: its id, rounded value and time. Errors: 22023 no finite number, or more than a day in the future, 23503 unknown server or metric type, 54000 too many series.';
+'Stores a value that was not collected: rounded, and with the newest values brought up to date. Returns what the row of metrics is: its id, rounded value and time. Errors: 22023 no finite number, or more than a day in the future, 23503 unknown server or metric type, 54000 too many series, 40001 the metric was renamed while its value was stored: repeat.';

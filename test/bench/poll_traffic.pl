@@ -8,6 +8,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use Administrator;
 use Bench;
 use File::Basename;
 use Fleet;
@@ -18,25 +19,52 @@ use Test::More;
 
 my $servers = 20;
 
-# Rounds of a steady state, with every group that is due in them. A batch sends its text twice before it is called by its
-# handle, and the groups that are due together make a batch: what is due least often must have been due twice.
+# Rounds of a steady state, with every group that is due in them, after so many polls of each server.
 sub measure_network
 {
-    my ($fleet) = @_;
+    my ($fleet, $what, $first) = @_;
     my $rounds = max(map { $_->{every} // 1 } @{ $fleet->definitions });
-    $fleet->start;
-    wait_for('every batch twice', 120 + 10 * $rounds, sub { $fleet->polls >= ($rounds + 2) * $servers });
-    my ($before, $polls) = ($fleet->traffic, $fleet->polls);
-    wait_for('each batch as often as it is due', 120 + 10 * $rounds, sub { $fleet->polls >= $polls + $rounds * $servers });
+    my $limit = 120 + 10 * $rounds;
+    my $begin = $fleet->polls;
+    wait_for('a steady state', $limit, sub { $fleet->polls >= $begin + $first * $servers });
+    my ($before, $polls, $failed) = ($fleet->traffic, $fleet->polls, failed($fleet));
+    wait_for('each batch as often as it is due', $limit, sub { $fleet->polls >= $polls + $rounds * $servers });
     my ($after, $then) = ($fleet->traffic, $fleet->polls);
     my $done = $then - $polls;
     my %each = map { $_ => ($after->{$_} - $before->{$_}) / $done } keys %{$after};
-    heading("Network per poll in a steady state, everything on ($done polls)");
+    heading("Network per poll in a steady state, everything on, $what ($done polls)");
     compare_figure('round trips', $each{batches}, '%.3f', '<=', 1.005);
     compare_figure('bytes: query and reply', ($each{bytes_sent} + $each{bytes_received}) / 1000, '%.1f kB', '<=', 40);
     figure('  query | reply', sprintf('%.1f | %.1f kB', map { $_ / 1000 } @each{qw(bytes_received bytes_sent)}));
     compare_figure('logins', $each{logins}, '%.3f', '<=', 0);
-    figure('polls that failed', $fleet->sql('SELECT polls_failed FROM vitals.worker_status'), '0');
+    figure('polls that failed', failed($fleet) - $failed, '0');
+    return;
+}
+
+sub failed { my ($fleet) = @_; return $fleet->sql('SELECT polls_failed FROM vitals.worker_status'); }
+
+# A batch sends its text twice before it is called by its handle, and the groups that are due together make a batch: what is
+# due least often must have been due twice.
+sub measure_batches
+{
+    my ($fleet) = @_;
+    my $rounds = max(map { $_->{every} // 1 } @{ $fleet->definitions });
+    $fleet->start;
+    measure_network($fleet, 'batches', $rounds + 1);
+    $fleet->pause;
+    return;
+}
+
+# The procedures are called by their names each time: nothing changes after the first poll.
+sub measure_procedures
+{
+    my ($fleet) = @_;
+    return figure('mode procedures', 'pymssql, which installs them, is not there') unless Administrator::has_client();
+    Administrator::install_procedures($fleet->simulated->port($_)) foreach 0 .. $servers - 1;
+    $fleet->sql(q(UPDATE tenant_acme.servers SET options = options || '{"mode": "procedures"}'));
+    $fleet->start;
+    measure_network($fleet, 'mode procedures', 2);
+    $fleet->pause;
     return;
 }
 
@@ -92,8 +120,8 @@ sub measure_allocations
 }
 
 my $fleet = Fleet->new(name => 'traffic', servers => $servers, interval => 1, concurrency => 10);
-measure_network($fleet);
-$fleet->pause;
+measure_batches($fleet);
+measure_procedures($fleet);
 $fleet->simulated->control('all', latency_ms => 0);
 measure_system_calls($fleet);
 measure_allocations($fleet);

@@ -79,10 +79,14 @@ void TdsTalk::send_message(std::string_view body, char type) {
         packets += {type, last, static_cast<char>(size >> 8U), static_cast<char>(size & 0xFFU), 0, 1, 1, 0};
         packets += part;
     } while (!body.empty());
-    for (std::string_view rest = packets; !rest.empty();) {
-        const ssize_t sent = send(fd_, rest.data(), rest.size(), MSG_NOSIGNAL);
+    send_bytes(packets);
+}
+
+void TdsTalk::send_bytes(std::string_view bytes) {
+    while (!bytes.empty()) {
+        const ssize_t sent = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
         if (sent < 0) throw std::runtime_error("cannot answer the client");
-        rest.remove_prefix(static_cast<std::size_t>(sent));
+        bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
 }
 

@@ -30,6 +30,8 @@ class TdsTalk {
     // A whole message without its headers; empty at the end of the connection.
     std::string read_message();
     void send_message(std::string_view body, char type = 4);
+    // What is no message.
+    void send_bytes(std::string_view bytes);
 
     // Reads PRELOGIN, answers that there is no encryption, and reads the login.
     Login7 read_login();

@@ -285,6 +285,14 @@ BEGIN ISOLATION LEVEL REPEATABLE READ;
 UPDATE tenant_store.metric_types SET scale = 1 WHERE name = 'queue_length';
 COMMIT;
 SELECT count(*) AS known FROM tenant_store.known_sets;
+-- It cannot rename metrics: which parts it does not see nobody would know.
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+UPDATE tenant_store.metric_types SET name = name, unit = 'tasks' WHERE name = 'queue_length' RETURNING name, unit;
+UPDATE tenant_store.metric_types SET name = 'renamed' WHERE name = 'queue_length';
+ROLLBACK;
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+UPDATE tenant_store.metric_types SET name = 'renamed' WHERE name = 'queue_length';
+ROLLBACK;
 -- Very long ones are not remembered.
 INSERT INTO tenant_store.metric_types (name, unit, description, kind)
 SELECT 'm' || n, '1', '', 'gauge' FROM generate_series(1, 5001) AS n;

@@ -5,7 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use IPC::Run;
+use Administrator;
 use JSON::PP;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use SimulatedServers;
 use Test::More;
 
-plan skip_all => 'no pymssql' unless IPC::Run::run([ 'python3', '-c', 'import pymssql' ], '2>', \my $none);
+plan skip_all => 'no pymssql' unless Administrator::has_client();
 
 my $servers = SimulatedServers->new(servers => 3, tls => 'login-only');
 my $node = new_cluster('procedures', conf => "vitals.ca_directory = '" . $servers->ca_directory . "'");
@@ -22,30 +22,9 @@ $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 
-# What sqlcmd does: one batch up to each GO.
-my $run_script = <<'PYTHON';
-import re, sys, pymssql
-connection = pymssql.connect(server='127.0.0.1', port=int(sys.argv[1]), user='sa', password='vitals', database='master',
-                             autocommit=True)
-for batch in re.split(r'(?im)^\s*GO\s*$', open(sys.argv[2]).read()):
-    try:
-        if batch.strip():
-            connection.cursor().execute(batch)
-    except pymssql.Error as error:
-        # It takes the message that USE was done for an error.
-        if error.args[0] != 5701:
-            raise
-for statement in ("CREATE USER vitals FOR LOGIN vitals", "ALTER ROLE vitals_collector ADD MEMBER vitals"):
-    try:
-        connection.cursor().execute(statement)
-    except pymssql.Error as error:
-        print(statement, error, file=sys.stderr)
-PYTHON
-my $script = "$FindBin::RealBin/../../docs/mssql/install_procedures.sql";
 foreach my $time ('first', 'second')
 {
-    my ($out, $err);
-    ok(IPC::Run::run([ 'python3', '-c', $run_script, $servers->port(1), $script ], '>', \$out, '2>', \$err), "the script runs a $time time") or diag $err;
+    ok(eval { Administrator::install_procedures($servers->port(1)); 1 }, "the script runs a $time time") or diag $@;
 }
 $servers->control($_, view_state => JSON::PP::false) foreach 1, 2;
 
@@ -88,6 +67,49 @@ cmp_ok(clocks_differ_by(), '<', 5000, 'and the clock');
 cmp_ok(clock_of('procedures') - $first_clock, '>', 50_000, 'which is a minute later');
 like(values_of('procedures'), qr/^batch_requests_sec\|\|1200\.00$/m, 'which are those of the fixture');
 like(sql("SELECT last_error FROM vitals.collection_status WHERE server = 'missing'"), qr/procedure/i, 'a server without the procedures says so');
+
+# -- what a person is told of single procedures, all others being there
+$servers->control(1, replay => 'live');
+sub change_procedure { Administrator::run_tsql($servers->port(1), $_[0]); return; }
+sub install { Administrator::install_procedures($servers->port(1)); return; }
+sub failed_checks
+{
+    return sql(q{SELECT c."check", c.detail, c.remedy FROM vitals.test_connection('procedures') AS c WHERE NOT c.ok});
+}
+my $remedy = 'run docs/mssql/install_procedures.sql of this version of pg_vitals there as an administrator';
+is(failed_checks(), '', 'the preflight finds nothing');
+
+change_procedure('DROP PROCEDURE vitals.collect_waits');
+my $missing = q{the server reports error 2812: Could not find stored procedure 'vitals.collect_waits'.};
+is(failed_checks(), "group waits|$missing|$remedy\nmetrics|group waits: $missing|$remedy", 'one that is missing: install them again');
+install();
+is(failed_checks(), '', 'which helps');
+
+change_procedure(q{ALTER PROCEDURE vitals.collect_waits AS PRINT 'changed'});
+my $changed = 'the statement gave no result set';
+my $or_leave = "$remedy; if that does not help, leave the group out of metrics_enabled";
+is(failed_checks(), "group waits|$changed|$or_leave\nmetrics|group waits: $changed|$or_leave", 'so with one that somebody changed');
+install();
+
+change_procedure('DROP PROCEDURE vitals.collect_sysinfo');
+$missing =~ s/waits/sysinfo/;
+is(failed_checks(), "group sysinfo|$missing|$remedy\nmetrics|$missing|$remedy", 'and with one that is read before all others');
+change_procedure('DROP PROCEDURE vitals.collect_server');
+$missing =~ s/sysinfo/server/;
+is(failed_checks(), "version|$missing|$remedy", 'which may be what all others depend on');
+install();
+
+# A group of the tenant's own needs one, too, which the script does not make.
+sql(q{SELECT vitals.add_metric_group('mine', 'SELECT 1 AS a', metrics => '[{"name": "mine_a", "source": "a"}]')});
+$missing =~ s/server'/mine'/;
+$remedy = 'make the procedure vitals.collect_mine there, with the statement of the group';
+is(failed_checks(), "group mine|$missing|$remedy\nmetrics|group mine: $missing|$remedy", 'one of a group of the tenant\'s own: make it');
+change_procedure('CREATE PROCEDURE vitals.collect_mine AS SELECT a FROM sys.no_such_view');
+my $wrong = q{the server reports error 208: Invalid object name 'sys.no_such_view'.};
+$remedy = 'correct the name, or give each version the statement that it understands: vitals.collect_mine on that server';
+is(failed_checks(), "group mine|$wrong|$remedy\nmetrics|group mine: $wrong|$remedy", 'one that is wrong: the procedure is to be corrected, not the group');
+change_procedure('ALTER PROCEDURE vitals.collect_mine AS SELECT 1 AS a');
+is(failed_checks(), '', 'which helps');
 
 $node->stop('fast');
 $servers->stop;

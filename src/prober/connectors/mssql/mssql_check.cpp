@@ -105,7 +105,7 @@ class Checker {
         pass("tcp", fmt::format("port {} answers", location_.port));
         if (failure.error_class == ErrorClass::tls || (!connection.good() && step == ConnectStep::tls)) {
             const bool tls = failure.error_class == ErrorClass::tls;
-            fail("tls", failure, tls ? remedy_for_tls(options_, seen) : remedy_for_login(failure, options_));
+            fail("tls", failure, tls ? remedy_for_tls(options_, seen) : remedy_for_opening(failure));
             return false;
         }
         report_tls(seen);
@@ -131,7 +131,7 @@ class Checker {
             encrypted = begin_mssql_session(*connection, options_, deadline_);
         } catch (const TdsFailure& error) {
             fail(error.failure().error_class == ErrorClass::tls ? "tls" : "login", error.failure(),
-                 "see the error log of the server");
+                 remedy_for_session(error.failure()));
             return;
         }
         logged_in_ = true;
@@ -142,7 +142,8 @@ class Checker {
         kept.encrypted = std::move(encrypted);
         const core::Result reading = poll_mssql(shared_, kept, job_, options_, deadline_);
         if (reading.outcome == core::Outcome::failed) {
-            fail("metrics", reading.failure.value_or(core::Failure{}), "see the error log of the server");
+            const core::Failure failure = reading.failure.value_or(core::Failure{});
+            fail("metrics", failure, remedy_for_session(failure));
             return;
         }
         result_.facts = reading.facts;

@@ -244,6 +244,8 @@ core::Failure describe_failure(const Observation& seen, const MssqlOptions& opti
 ConnectStep failed_step(const Observation& seen) noexcept {
     if (!seen.sent) return ConnectStep::tcp;
     if (seen.opening.empty() || seen.cut_off == CutOff::plain_text) return ConnectStep::tls;
+    // PRELOGIN, which says whether there is TLS, was not answered: no login was sent.
+    if (!looks_like_tds(seen.opening)) return ConnectStep::tls;
     if (seen.handshake_started && !seen.handshake_done) return ConnectStep::tls;
     return ConnectStep::login;
 }
