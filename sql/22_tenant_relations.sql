@@ -107,7 +107,7 @@ BEGIN
             set_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
             hash uuid NOT NULL UNIQUE,
-            used_on date NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC')::date)$sql$,
+            used_on date NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC')::date) WITH (fillfactor = 80)$sql$,
         $sql$COMMENT ON COLUMN %1$I.series_sets.used_on IS
             'When a collection of this set was stored last (UTC), or up to four days before. What no partition can hold a collection of goes.'$sql$,
         -- A set is described by its parts, most of which other sets have as well: those of the same server in other cycles,

@@ -57,7 +57,7 @@ SELECT * FROM pg_temp.known;
 
 -- ---- as long as the partition is there a collection can be read, however long ago its set was used
 SELECT pg_temp.age(ARRAY['one'], 11);
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT * FROM pg_temp.there;
 SELECT * FROM pg_temp.collections;
 SELECT l.server, l.metric, l.instance, l.value FROM vitals.latest_metrics AS l;
@@ -86,18 +86,19 @@ SELECT vitals.alter_tenant('prune', retention_days => 1);
 RESET client_min_messages;
 SET SESSION AUTHORIZATION regress_pruning_user;
 SELECT vitals.partition_step('tenant_prune') LIKE 'dropped %' AS dropped;
+SELECT vitals.maintain_tenant('tenant_prune');
 -- Not in a transaction that does not see what was stored since it began.
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT vitals.prune_sets('tenant_prune');
 COMMIT;
 -- Nor while a partition may hold anything: the default one, or one that is being detached.
 CREATE TABLE tenant_prune.whatever PARTITION OF tenant_prune.server_snapshots DEFAULT;
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT * FROM pg_temp.there;
 DROP TABLE tenant_prune.whatever;
 -- Nor what is the newest of a server, whatever the days say.
 SELECT pg_temp.age(ARRAY['base'], 100);
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT * FROM pg_temp.there;
 SELECT * FROM pg_temp.known;
 SELECT s.instance FROM tenant_prune.series AS s JOIN tenant_prune.metric_types AS t ON t.id = s.metric_type_id WHERE t.name = 'disk_percent' ORDER BY s.instance;
@@ -120,20 +121,20 @@ SELECT pg_temp.days_since_use('base') AS base;
 SELECT * FROM pg_temp.store('sql02', '0', pg_temp.alone('base'), '{18,19,20}');
 SELECT pg_temp.age(ARRAY['rare'], 100);
 DELETE FROM tenant_prune.server_snapshots AS n WHERE n.vals = '{15}';
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT * FROM pg_temp.known;
 SELECT l.metric, l.instance, l.value FROM vitals.latest_metrics AS l WHERE l.server = 'sql02';
 UPDATE tenant_prune.latest_collections SET older_series = NULL, older_vals = NULL, older_times = NULL;
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT count(*) AS series FROM tenant_prune.series AS s JOIN tenant_prune.metric_types AS t ON t.id = s.metric_type_id WHERE t.name = 'load15';
 
 -- ---- so many at a time
-INSERT INTO tenant_prune.series_sets (series_keys, hash, used_on) SELECT ARRAY[n], md5('made up ' || n)::uuid, '2020-01-01' FROM generate_series(1, 5001) AS n;
-INSERT INTO tenant_prune.series_parts (series_keys, hash) SELECT array_fill(n, ARRAY[150000]), md5('made up ' || n)::uuid FROM generate_series(1, 3) AS n;
+INSERT INTO tenant_prune.series_sets (series_keys, hash, used_on) SELECT ARRAY[n], md5('made up ' || n)::uuid, '2020-01-01' FROM generate_series(1, 1001) AS n;
+INSERT INTO tenant_prune.series_parts (series_keys, hash) SELECT array_fill(n, ARRAY[30000]), md5('made up ' || n)::uuid FROM generate_series(1, 3) AS n;
 SELECT * FROM pg_temp.there \gset before_
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT :before_sets - sets AS sets, :before_parts - parts AS parts FROM pg_temp.there;
-SELECT vitals.maintain_tenant('tenant_prune');
+SELECT vitals.prune_sets('tenant_prune');
 SELECT :before_sets - sets AS sets, :before_parts - parts AS parts FROM pg_temp.there;
 SELECT * FROM pg_temp.known;
 
