@@ -62,6 +62,7 @@ SQL_PARTS += sql/36_change_metric_groups.sql
 SQL_PARTS += sql/38_series_sets.sql
 SQL_PARTS += sql/39_add_sets.sql
 SQL_PARTS += sql/40_storage.sql
+SQL_PARTS += sql/41_maintenance.sql
 SQL_PARTS += sql/45_metrics.sql
 SQL_PARTS += sql/50_views.sql
 SQL_PARTS += sql/55_reading.sql

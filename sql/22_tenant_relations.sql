@@ -106,10 +106,13 @@ BEGIN
         $sql$CREATE TABLE %1$I.series_sets (
             set_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
-            hash uuid NOT NULL UNIQUE)$sql$,
+            hash uuid NOT NULL UNIQUE,
+            used_on date NOT NULL DEFAULT (clock_timestamp() AT TIME ZONE 'UTC')::date) WITH (fillfactor = 80)$sql$,
+        $sql$COMMENT ON COLUMN %1$I.series_sets.used_on IS
+            'When a collection of this set was stored last (UTC), or up to four days before. What no partition can hold a collection of goes.'$sql$,
         -- A set is described by its parts, most of which other sets have as well: those of the same server in other cycles,
         -- and those of servers of the same version. No foreign keys here: the check of each row would be a fifth of what a
-        -- new part costs; the trigger forget takes those rows away whose set is deleted.
+        -- new part costs; the trigger forget_gone takes those rows away whose set is deleted.
         $sql$CREATE TABLE %1$I.series_parts (
             part_key integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
             series_keys integer[] NOT NULL,
@@ -136,9 +139,9 @@ BEGIN
             json_after text NOT NULL DEFAULT '',
             PRIMARY KEY (part_key, position))$sql$,
         $sql$COMMENT ON COLUMN %1$I.part_members.json_before IS 'What metric_snapshots has before the value; json_after: behind it.'$sql$,
-        $sql$CREATE INDEX ix_part_members_metric_type ON %1$I.part_members (metric_type_id)$sql$,
+        $sql$CREATE INDEX ix_part_members_series ON %1$I.part_members (metric_type_id, series_key)$sql$,
         -- What names of a batch were found to be: four fifths of the work of storing, and nearly always the same as before.
-        -- No foreign key: its checks would wait for whoever deletes sets, and the trigger forget empties it then.
+        -- No foreign key: its checks would wait for whoever deletes sets, and the trigger forget_gone does its work.
         $sql$CREATE TABLE %1$I.known_sets (
             names_hash uuid PRIMARY KEY,
             set_key integer,
@@ -338,13 +341,50 @@ BEGIN
          END'$sql$,
         $sql$CREATE OR REPLACE TRIGGER forget AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON %1$I.metric_types
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR TRUNCATE ON %1$I.series
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OR DELETE OR TRUNCATE ON %1$I.series_sets
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OF set_key, series_keys, hash OR TRUNCATE ON %1$I.series_sets
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OF part_key, series_keys, hash OR DELETE OR TRUNCATE ON %1$I.series_parts
+        $sql$CREATE OR REPLACE TRIGGER forget AFTER UPDATE OF part_key, series_keys, hash OR TRUNCATE ON %1$I.series_parts
          FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_sets()$sql$,
-        $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$]
+        $sql$REVOKE ALL ON FUNCTION %1$I.forget_sets() FROM PUBLIC$sql$,
+        -- Only what is gone: else a fleet would be learned anew each time that vitals.prune_sets removes a set.
+        $sql$CREATE OR REPLACE FUNCTION %1$I.forget_gone() RETURNS trigger
+         LANGUAGE plpgsql
+         SET search_path TO pg_catalog, pg_temp
+         AS 'BEGIN
+             IF current_setting(''transaction_isolation'') IN (''repeatable read'', ''serializable'') THEN
+                 TRUNCATE %1$I.known_sets, %1$I.known_parts;
+             ELSE
+                 LOCK TABLE %1$I.known_sets IN SHARE ROW EXCLUSIVE MODE;
+             END IF;
+             IF tg_table_name = ''series_sets'' THEN
+                 DELETE FROM %1$I.known_sets AS k WHERE k.set_key IN (SELECT g.set_key FROM gone AS g);
+                 -- An array makes it a look-up, whatever the planner knows of the tables.
+                 DELETE FROM %1$I.set_parts AS p WHERE p.set_key = ANY (ARRAY(SELECT g.set_key FROM gone AS g));
+             ELSIF tg_table_name = ''series_parts'' THEN
+                 DELETE FROM %1$I.known_parts AS k WHERE k.part_key IN (SELECT g.part_key FROM gone AS g);
+                 DELETE FROM %1$I.part_members AS m WHERE m.part_key = ANY (ARRAY(SELECT g.part_key FROM gone AS g));
+                 -- See forget_sets. Not if there are none: an update makes all forgotten.
+                 IF EXISTS (SELECT FROM %1$I.set_parts AS p WHERE p.part_key = ANY (ARRAY(SELECT g.part_key FROM gone AS g))) THEN
+                     UPDATE %1$I.series_sets AS k SET hash = gen_random_uuid()
+                     WHERE k.set_key IN (SELECT p.set_key FROM %1$I.set_parts AS p JOIN gone AS g USING (part_key));
+                 END IF;
+             ELSIF EXISTS (SELECT FROM gone AS g
+                           WHERE (SELECT m.part_key FROM %1$I.part_members AS m
+                                  WHERE m.metric_type_id = g.metric_type_id AND m.series_key = g.series_key LIMIT 1) IS NOT NULL) THEN
+                 DELETE FROM %1$I.known_sets;
+                 DELETE FROM %1$I.known_parts;
+             END IF;
+             RETURN NULL;
+         END'$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget_gone AFTER DELETE ON %1$I.series REFERENCING OLD TABLE AS gone
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_gone()$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget_gone AFTER DELETE ON %1$I.series_sets REFERENCING OLD TABLE AS gone
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_gone()$sql$,
+        $sql$CREATE OR REPLACE TRIGGER forget_gone AFTER DELETE ON %1$I.series_parts REFERENCING OLD TABLE AS gone
+         FOR EACH STATEMENT EXECUTE FUNCTION %1$I.forget_gone()$sql$,
+        $sql$REVOKE ALL ON FUNCTION %1$I.forget_gone() FROM PUBLIC$sql$]
     LOOP
         EXECUTE format(statement, tenant_schema);
     END LOOP;

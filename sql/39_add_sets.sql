@@ -290,6 +290,52 @@ $$;
 COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean, text) IS
 'What sets of these parts are, which are made if they are new. remember: writes to known_sets what they are. salt: see vitals.make_sets. Called by vitals.make_sets.';
 
+-- vitals.prune_sets goes by used_on. It is behind by no more than four days, so that a set of which somebody holds the row, who
+-- may be writing the same, is used all the same; and it is never set back, since a clock may be. By that clock and not by the
+-- time of the transaction, which can be open for long.
+CREATE FUNCTION vitals.use_sets(tenant_schema name, set_keys integer[]) RETURNS integer[]
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+DECLARE
+    today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
+    unusable integer[];
+BEGIN
+    EXECUTE format(
+        $sql$WITH free AS MATERIALIZED (
+             SELECT k.set_key FROM %1$I.series_sets AS k WHERE k.set_key = ANY ($1) AND k.used_on < $2
+             FOR NO KEY UPDATE SKIP LOCKED
+         )
+         -- An array makes it a look-up, whatever the planner knows of the table.
+         UPDATE %1$I.series_sets AS k SET used_on = $2 WHERE k.set_key = ANY (ARRAY(SELECT f.set_key FROM free AS f))$sql$,
+        tenant_schema) USING set_keys, today;
+    EXECUTE format(
+        $sql$SELECT array_agg(u.set_key)
+         FROM unnest($1) AS u (set_key)
+         WHERE (SELECT k.set_key FROM %I.series_sets AS k WHERE k.set_key = u.set_key AND k.used_on >= $2 - 4 LIMIT 1) IS NULL$sql$,
+        tenant_schema) INTO unusable USING set_keys, today;
+    RETURN unusable;
+END
+$$;
+COMMENT ON FUNCTION vitals.use_sets(name, integer[]) IS
+'Notes that sets of series are used today. Waits for nobody. Returns those that cannot be used, NULL if there are none: they are gone, or long out of use and their row is locked. Called by vitals.add_sets and vitals.make_sets.';
+
+CREATE FUNCTION vitals.hold_sets(tenant_schema name, set_keys integer[]) RETURNS void
+LANGUAGE plpgsql
+SET search_path TO pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT FROM %1$I.series_parts AS k
+                    WHERE k.part_key IN (SELECT p.part_key FROM %1$I.set_parts AS p WHERE p.set_key = ANY ($1)) FOR KEY SHARE',
+                   tenant_schema) USING set_keys;
+    EXECUTE format('SELECT FROM %1$I.series AS s
+                    WHERE s.series_key IN (SELECT m.series_key FROM %1$I.set_members AS m WHERE m.set_key = ANY ($1)) FOR KEY SHARE',
+                   tenant_schema) USING set_keys;
+END
+$$;
+COMMENT ON FUNCTION vitals.hold_sets(name, integer[]) IS
+'Keeps the parts and series of sets until the end of the transaction. Error: 40001 where the transaction''s snapshot shows one that is gone. Called by vitals.make_sets.';
+
 -- Two sessions that make the same part or set at the same moment: once the first has committed, the second sees what it made. It does
 -- not wait for that, but makes another one with the same series and a salted hash: a few rows more instead of a tenant that is stored no
 -- more while somebody's transaction is open.
@@ -303,13 +349,26 @@ DECLARE
     salt text := '';
     others boolean := false;
     remember boolean;
+    layouts vitals.set_layout[];
+    set_keys integer[];
 BEGIN
     FOR attempt IN 1 .. most_attempts LOOP
         BEGIN
             -- What others are about to remember would be waited for as well.
             remember := NOT others AND vitals.may_remember_sets(tenant_schema, new_sets, told);
-            RETURN vitals.compose_sets(
+            layouts := vitals.compose_sets(
                 tenant_schema, new_sets, vitals.parts_of_sets(tenant_schema, new_sets, told, remember, salt), remember, salt);
+            set_keys := ARRAY(SELECT l.set_key FROM unnest(layouts) AS l WHERE l.set_key IS NOT NULL);
+            -- An older snapshot shows what vitals.prune_sets has removed since.
+            IF current_setting('transaction_isolation') IN ('repeatable read', 'serializable') THEN
+                PERFORM vitals.hold_sets(tenant_schema, set_keys);
+            END IF;
+            IF vitals.use_sets(tenant_schema, set_keys) IS NOT NULL THEN
+                RAISE EXCEPTION USING
+                    ERRCODE = 'lock_not_available',
+                    MESSAGE = 'a set of series is locked that was long out of use';
+            END IF;
+            RETURN layouts;
         EXCEPTION
             WHEN unique_violation OR lock_not_available THEN
                 IF attempt = most_attempts THEN
@@ -332,21 +391,37 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
+    today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
     known vitals.set_layout[];
     new_sets jsonb;
+    to_use integer[];
+    unusable integer[] := '{}';
 BEGIN
-    EXECUTE format(
-        $sql$SELECT array_agg((s.nr, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections)::vitals.set_layout)
-                    FILTER (WHERE k.names_hash IS NOT NULL),
-                jsonb_agg(vitals.in_parts(s.nr, s.members)) FILTER (WHERE k.names_hash IS NULL)
-         FROM (SELECT (e.nr - 1)::integer AS nr, e.members,
-                      CASE jsonb_typeof(e.members) WHEN 'object' THEN (e.members ->> 'hash')::uuid END AS hash
-               FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, nr)
-               WHERE e.nr - 1 IN (SELECT (p ->> 'set')::integer FROM jsonb_array_elements($1 -> 'polls') AS p)) AS s
-         -- The limit makes it a look-up, whatever the planner knows of the tables.
-         LEFT JOIN LATERAL (SELECT k.* FROM %1$I.known_sets AS k WHERE k.names_hash = s.hash LIMIT 1) AS k ON true$sql$, tenant_schema)
-        INTO known, new_sets USING batch;
+    LOOP
+        EXECUTE format(
+            $sql$SELECT array_agg((s.nr, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections)::vitals.set_layout)
+                        FILTER (WHERE k.names_hash IS NOT NULL),
+                    jsonb_agg(vitals.in_parts(s.nr, s.members)) FILTER (WHERE k.names_hash IS NULL),
+                    array_agg(k.set_key) FILTER (WHERE k.used_on < $2)
+             FROM (SELECT (e.nr - 1)::integer AS nr, e.members,
+                          CASE jsonb_typeof(e.members) WHEN 'object' THEN (e.members ->> 'hash')::uuid END AS hash
+                   FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, nr)
+                   WHERE e.nr - 1 IN (SELECT (p ->> 'set')::integer FROM jsonb_array_elements($1 -> 'polls') AS p)) AS s
+             -- The limits make them look-ups, whatever the planner knows of the tables.
+             LEFT JOIN LATERAL (SELECT k.*, r.used_on
+                                FROM %1$I.known_sets AS k
+                                LEFT JOIN LATERAL (SELECT r.used_on FROM %1$I.series_sets AS r WHERE r.set_key = k.set_key LIMIT 1) AS r ON true
+                                WHERE k.names_hash = s.hash AND (k.set_key IS NULL OR k.set_key <> ALL ($3))
+                                LIMIT 1) AS k ON true$sql$, tenant_schema)
+            INTO known, new_sets, to_use USING batch, today, unusable;
+        EXIT WHEN to_use IS NULL OR unusable <> '{}';
+        -- Once a day for each set.
+        unusable := vitals.use_sets(tenant_schema, to_use);
+        EXIT WHEN unusable IS NULL;
+    END LOOP;
     IF new_sets IS NOT NULL THEN
+        -- Nobody removes parts and series meanwhile, see vitals.prune_sets: of what is found here, one that is gone is made again.
+        EXECUTE format('LOCK TABLE ONLY %I.server_snapshots IN ROW EXCLUSIVE MODE', tenant_schema);
         known := known || vitals.make_sets(tenant_schema, new_sets, batch -> 'sets');
     END IF;
     RETURN known;

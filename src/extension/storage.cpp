@@ -16,6 +16,7 @@ constexpr std::chrono::seconds time_limit{10};
 constexpr std::chrono::seconds upgrade_time_limit{60};
 // The others get their turn; the rest follows in the next.
 constexpr int most_steps = 8;
+constexpr int most_prunings = 4;
 
 }  // namespace
 
@@ -50,6 +51,19 @@ void upgrade(Tenant& tenant) {
     tenant.version = VITALS_VERSION;
 }
 
+namespace {
+
+void prune(const Tenant& tenant) {
+    for (int step = 0; step < most_prunings; ++step) {
+        pg::Transaction transaction("removing sets of series", tenant.role, time_limit);
+        const auto rows = pg::query("SELECT 1 WHERE vitals.prune_sets($1::name)", {tenant.schema});
+        transaction.commit();
+        if (rows.empty()) return;
+    }
+}
+
+}  // namespace
+
 bool maintain(const Tenant& tenant) {
     const auto schema = tenant.schema;
     for (int step = 0; step < most_steps; ++step) {
@@ -60,6 +74,7 @@ bool maintain(const Tenant& tenant) {
         pg::Transaction cleaning("removing what belongs to nothing", tenant.role, time_limit);
         pg::query("SELECT vitals.maintain_tenant($1::name)", {schema});
         cleaning.commit();
+        prune(tenant);
         return true;
     }
     return false;

@@ -79,6 +79,10 @@ my $expired = "$partitions WHERE upper_bound < now() - interval '30 days'";
 is(sql($expired), '1', 'a partition holds what is past retention');
 my $ahead = "SELECT partition FROM vitals.partitions_of('tenant_one') WHERE lower_bound > now() ORDER BY lower_bound DESC LIMIT 1";
 sql('DROP TABLE ' . sql($ahead));
+# As if it had been stored then, with more sets than are removed at a time.
+my $sets = sql('SELECT count(*) FROM tenant_one.series_sets') - 1;
+sql("UPDATE tenant_one.series_sets SET used_on = current_date - 100 WHERE set_key = (SELECT max(set_key) FROM tenant_one.series_sets)");
+sql("INSERT INTO tenant_one.series_sets (series_keys, hash, used_on) SELECT ARRAY[n], md5('made up ' || n)::uuid, current_date - 100 FROM generate_series(1, 1500) AS n");
 
 # A user who reads it keeps it, and the collector waits for nobody.
 my $reader = background_session($node, 'app');
@@ -95,6 +99,10 @@ $reader->quit;
 new_collector();
 within($sample_limit, 'then it is dropped', sub { sql($expired) eq '0' });
 within($sample_limit, 'and the one ahead is made', sub { sql("$partitions WHERE lower_bound > now()") eq '2' });
+within($sample_limit, 'with the sets that only it had', sub { sql('SELECT count(*) FROM tenant_one.series_sets') eq $sets });
+is(sql("SELECT count(*) FROM tenant_one.server_snapshots AS n
+        WHERE n.set_key IS NOT NULL AND NOT EXISTS (SELECT FROM tenant_one.set_members AS m WHERE m.set_key = n.set_key)"),
+    '0', 'and with no others');
 within($sample_limit, 'so that there is no problem left', sub { problem_of('one') eq '' });
 
 # ---- another width, from the next partition on
