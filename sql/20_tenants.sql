@@ -86,6 +86,13 @@ AS 'MODULE_PATHNAME', 'vitals_query_row';
 COMMENT ON FUNCTION vitals.query_row(text, VARIADIC "any") IS
 'The first row of what a SELECT with parameters $1, $2, … returns, or NULL: EXECUTE … INTO … USING, with a plan that the session keeps. Runs with the caller''s rights.';
 
+CREATE FUNCTION vitals.execute_row(statement text, VARIADIC arguments "any") RETURNS record
+LANGUAGE c VOLATILE
+SET search_path TO pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'vitals_execute_row';
+COMMENT ON FUNCTION vitals.execute_row(text, VARIADIC "any") IS
+'Like vitals.query_row for a statement that changes rows: all of it is run, and its first row returned. Its plan is one for all arguments.';
+
 CREATE FUNCTION vitals.tenant_of_caller() RETURNS vitals.tenants
 LANGUAGE c STABLE
 SET search_path TO pg_catalog, pg_temp

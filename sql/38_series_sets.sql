@@ -165,20 +165,20 @@ LANGUAGE plpgsql STABLE
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    known text;
+    known record;
 BEGIN
-    EXECUTE format(
+    known := vitals.query_row(format(
         $sql$WITH told AS MATERIALIZED (
              SELECT e ->> 'hash' AS hash, e -> 'parts' AS parts FROM jsonb_array_elements($1 -> 'sets') AS e
              WHERE e ? 'names' OR e ? 'parts'
          )
-         SELECT string_agg(k.hash, ',')
+         SELECT string_agg(k.hash, ',') AS hashes
          FROM (SELECT t.hash FROM told AS t WHERE EXISTS (SELECT FROM %1$I.known_sets AS k WHERE k.names_hash = t.hash::uuid)
                UNION
                SELECT p ->> 'hash' FROM told AS t, jsonb_array_elements(t.parts) AS p
                WHERE p ? 'names' AND EXISTS (SELECT FROM %1$I.known_parts AS k WHERE k.names_hash = (p ->> 'hash')::uuid)) AS k$sql$,
-        tenant_schema) INTO known USING batch;
-    RETURN known;
+        tenant_schema), batch);
+    RETURN known.hashes;
 END
 $$;
 COMMENT ON FUNCTION vitals.known_hashes(name, jsonb) IS

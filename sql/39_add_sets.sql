@@ -392,17 +392,15 @@ SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
     today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
-    known vitals.set_layout[];
-    new_sets jsonb;
-    to_use integer[];
+    found record;
     unusable integer[] := '{}';
 BEGIN
     LOOP
-        EXECUTE format(
+        found := vitals.query_row(format(
             $sql$SELECT array_agg((s.nr, k.set_key, k.positions, k.scales, k.cpu, k.memory, k.connections)::vitals.set_layout)
-                        FILTER (WHERE k.names_hash IS NOT NULL),
-                    jsonb_agg(vitals.in_parts(s.nr, s.members)) FILTER (WHERE k.names_hash IS NULL),
-                    array_agg(k.set_key) FILTER (WHERE k.used_on < $2)
+                        FILTER (WHERE k.names_hash IS NOT NULL) AS known,
+                    jsonb_agg(vitals.in_parts(s.nr, s.members)) FILTER (WHERE k.names_hash IS NULL) AS new_sets,
+                    array_agg(k.set_key) FILTER (WHERE k.used_on < $2) AS to_use
              FROM (SELECT (e.nr - 1)::integer AS nr, e.members,
                           CASE jsonb_typeof(e.members) WHEN 'object' THEN (e.members ->> 'hash')::uuid END AS hash
                    FROM jsonb_array_elements($1 -> 'sets') WITH ORDINALITY AS e (members, nr)
@@ -412,19 +410,18 @@ BEGIN
                                 FROM %1$I.known_sets AS k
                                 LEFT JOIN LATERAL (SELECT r.used_on FROM %1$I.series_sets AS r WHERE r.set_key = k.set_key LIMIT 1) AS r ON true
                                 WHERE k.names_hash = s.hash AND (k.set_key IS NULL OR k.set_key <> ALL ($3))
-                                LIMIT 1) AS k ON true$sql$, tenant_schema)
-            INTO known, new_sets, to_use USING batch, today, unusable;
-        EXIT WHEN to_use IS NULL OR unusable <> '{}';
+                                LIMIT 1) AS k ON true$sql$, tenant_schema), batch, today, unusable);
+        EXIT WHEN found.to_use IS NULL OR unusable <> '{}';
         -- Once a day for each set.
-        unusable := vitals.use_sets(tenant_schema, to_use);
+        unusable := vitals.use_sets(tenant_schema, found.to_use);
         EXIT WHEN unusable IS NULL;
     END LOOP;
-    IF new_sets IS NOT NULL THEN
+    IF found.new_sets IS NOT NULL THEN
         -- Nobody removes parts and series meanwhile, see vitals.prune_sets: of what is found here, one that is gone is made again.
         EXECUTE format('LOCK TABLE ONLY %I.server_snapshots IN ROW EXCLUSIVE MODE', tenant_schema);
-        known := known || vitals.make_sets(tenant_schema, new_sets, batch -> 'sets');
+        RETURN found.known || vitals.make_sets(tenant_schema, found.new_sets, batch -> 'sets');
     END IF;
-    RETURN known;
+    RETURN found.known;
 END
 $$;
 COMMENT ON FUNCTION vitals.add_sets(name, jsonb) IS

@@ -19,9 +19,9 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    done uuid[];
+    switched record;
 BEGIN
-    EXECUTE format(
+    switched := vitals.execute_row(format(
         $sql$WITH new AS MATERIALIZED (
              SELECT n.server_id, n.collected_at, n.id, n.set_key, n.connection_count, n.cpu_percent, n.memory_percent,
                     count(*) OVER (PARTITION BY n.server_id) AS of_server
@@ -52,9 +52,8 @@ BEGIN
              WHERE l.server_id = p.server_id
              RETURNING l.server_id
          )
-         SELECT array_agg(server_id) FROM switched$sql$, tenant_schema)
-        INTO done USING server_ids, snapshot_ids, sets, since, until;
-    RETURN coalesce(done, '{}');
+         SELECT array_agg(server_id) AS server_ids FROM switched$sql$, tenant_schema), server_ids, snapshot_ids, sets, since, until);
+    RETURN coalesce(switched.server_ids, '{}');
 END
 $$;
 COMMENT ON FUNCTION vitals.switch_latest(name, uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
@@ -176,17 +175,17 @@ COMMENT ON FUNCTION vitals.is_table(name, name) IS
 'Whether a relation of a tenant is the table that it was made as, and not gone or a view of its owner''s.';
 
 -- health: also what says how the servers are, and not only the values.
+-- A batch has a few of the servers, and none of its joins is to read the tables of all, however small they are or were when the
+-- statement was planned: the settings make the planner look rows up.
 CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vitals.set_layout[], health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET random_page_cost TO 0.1
 AS $$
 DECLARE
-    ids uuid[];
-    first_time timestamptz;
-    last_time timestamptz;
-    to_merge uuid[];
-    to_begin uuid[];
-    to_begin_merged uuid[];
+    stored record;
+    to_merge record;
     -- The collector waits for nobody: what it cannot show now it will with a later poll. Who inserts values can wait for it.
     if_locked constant text := CASE WHEN health THEN 'SKIP LOCKED' ELSE '' END;
     latest_sql constant text := $sql$, latest_of_new AS (
@@ -280,7 +279,7 @@ DECLARE
              WHERE c.server_id = n.server_id AND f.server_id = n.server_id
          )$sql$;
 BEGIN
-    EXECUTE format(
+    stored := vitals.execute_row(format(
         $sql$WITH poll AS MATERIALIZED (
              SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
                     (p ->> 'set')::integer AS set_nr
@@ -322,30 +321,30 @@ BEGIN
             || CASE WHEN health THEN health_sql ELSE latest_sql END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'servers') THEN server_sql ELSE '' END
             || CASE WHEN health AND vitals.is_table(tenant_schema, 'collection_config') THEN config_sql ELSE '' END || $sql$
-         SELECT array_agg(id), min(collected_at), max(collected_at), (SELECT array_agg(server_id) FROM to_merge),
+         SELECT array_agg(id) AS ids, min(collected_at) AS first_time, max(collected_at) AS last_time,
+                (SELECT array_agg(server_id) FROM to_merge) AS to_merge,
                 (SELECT array_agg(n.server_id) FROM latest AS n
-                 WHERE NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = n.server_id))
-         FROM stored$sql$, tenant_schema, if_locked)
-        INTO ids, first_time, last_time, to_merge, to_begin
-        USING batch, sets;
-    IF to_merge IS NOT NULL AND health THEN
-        EXECUTE format(
+                 WHERE (SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id = n.server_id LIMIT 1) IS NULL) AS to_begin
+         FROM stored$sql$, tenant_schema, if_locked), batch, sets);
+    SELECT stored.to_merge AS known, NULL::uuid[] AS to_begin INTO to_merge;
+    IF stored.to_merge IS NOT NULL AND health THEN
+        to_merge := vitals.execute_row(format(
             $sql$WITH free AS MATERIALIZED (
                  SELECT l.server_id FROM %1$I.latest_collections AS l WHERE l.server_id = ANY ($1)
                  FOR NO KEY UPDATE SKIP LOCKED
              )
-             SELECT array_agg(m.id) FILTER (WHERE m.id IN (SELECT server_id FROM free)),
-                    array_agg(m.id) FILTER (WHERE NOT EXISTS (SELECT FROM %1$I.latest_collections AS l WHERE l.server_id = m.id))
-             FROM unnest($1) AS m (id)$sql$, tenant_schema)
-            INTO to_merge, to_begin_merged USING to_merge;
+             SELECT array_agg(m.id) FILTER (WHERE m.id IN (SELECT server_id FROM free)) AS known,
+                    array_agg(m.id) FILTER (WHERE (SELECT l.server_id FROM %1$I.latest_collections AS l
+                                                   WHERE l.server_id = m.id LIMIT 1) IS NULL) AS to_begin
+             FROM unnest($1) AS m (id)$sql$, tenant_schema), stored.to_merge);
     END IF;
-    IF health AND (to_begin IS NOT NULL OR to_begin_merged IS NOT NULL) THEN
-        PERFORM vitals.begin_latest(tenant_schema, to_begin, to_begin_merged, ids, sets, first_time, last_time);
+    IF health AND (stored.to_begin IS NOT NULL OR to_merge.to_begin IS NOT NULL) THEN
+        PERFORM vitals.begin_latest(tenant_schema, stored.to_begin, to_merge.to_begin, stored.ids, sets, stored.first_time, stored.last_time);
     END IF;
-    IF to_merge IS NOT NULL THEN
-        PERFORM vitals.merge_latest(tenant_schema, to_merge, ids, sets, first_time, last_time);
+    IF to_merge.known IS NOT NULL THEN
+        PERFORM vitals.merge_latest(tenant_schema, to_merge.known, stored.ids, sets, stored.first_time, stored.last_time);
     END IF;
-    RETURN ids;
+    RETURN stored.ids;
 END
 $$;
 COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, vitals.set_layout[], boolean) IS

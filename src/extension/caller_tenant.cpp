@@ -39,6 +39,7 @@ Datum found_tenant() {
 
 Datum tenant_named(const char* name) {
     PlannedQuery query{.statement = "SELECT t FROM vitals.tenants AS t WHERE t.name = $1",
+                       .changes = false,
                        .count = 1,
                        .types = {TEXTOID},
                        .values = {CStringGetTextDatum(name)},
@@ -53,6 +54,7 @@ Datum tenant_named(const char* name) {
 
 [[noreturn]] void refuse_to_choose() {
     PlannedQuery query{.statement = "SELECT pg_catalog.count(*) FROM vitals.tenants",
+                       .changes = false,
                        .count = 0,
                        .types = {},
                        .values = {},
@@ -66,8 +68,12 @@ Datum tenant_named(const char* name) {
 }
 
 Datum only_tenant() {
-    PlannedQuery query{
-        .statement = "SELECT t FROM vitals.tenants AS t", .count = 0, .types = {}, .values = {}, .nulls = ""};
+    PlannedQuery query{.statement = "SELECT t FROM vitals.tenants AS t",
+                       .changes = false,
+                       .count = 0,
+                       .types = {},
+                       .values = {},
+                       .nulls = ""};
     // Two are as good as all.
     run_planned(query, 2);
     if (SPI_processed == 0)

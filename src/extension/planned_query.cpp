@@ -1,7 +1,7 @@
-// Statements with plans that are kept, and vitals.query_row, which runs them: a statement that is put together for a
-// tenant's schema, with a plan that is kept for the next call. The functions that read a tenant's tables know their
-// names only when they are called, and EXECUTE plans anew each time, which costs more than the reading. The server
-// replans what changed, and frees what this cache lets go.
+// Statements with plans that are kept, and vitals.query_row and vitals.execute_row, which run them: a statement that is
+// put together for a tenant's schema, with a plan that is kept for the next call. The functions that use a tenant's
+// tables know their names only when they are called, and EXECUTE plans anew each time, which costs more than the
+// reading. The server replans what changed, and frees what this cache lets go.
 #include "extension/planned_query.h"
 
 #include "pg/pg.h"
@@ -19,7 +19,7 @@ namespace {
 constexpr int max_plans = 64;
 // A statement that is longer was not put together by a function of the extension: whoever wrote it takes no memory with
 // it for the rest of the session.
-constexpr std::size_t most_kept_bytes = 4096;
+constexpr std::size_t most_kept_bytes = 16384;
 
 struct KeptPlan {
     SPIPlanPtr plan;
@@ -27,6 +27,7 @@ struct KeptPlan {
     std::uint32_t hash;
     // What a role may look up by name is settled when its statement is analysed, so none uses another one's plan.
     Oid role;
+    bool changes;
     int count;
     Oid types[max_planned_arguments];
     std::uint64_t last_used;
@@ -42,13 +43,17 @@ struct PlanCache {
 PlanCache cache{};
 
 bool is_of(const KeptPlan& kept, const PlannedQuery& query, std::uint32_t hash) {
-    return kept.plan != nullptr && kept.hash == hash && kept.role == GetUserId() && kept.count == query.count &&
+    return kept.plan != nullptr && kept.hash == hash && kept.role == GetUserId() && kept.changes == query.changes &&
+           kept.count == query.count &&
            memcmp(kept.types, query.types, sizeof(Oid) * query.count) == 0 &&
            strcmp(kept.statement, query.statement) == 0;
 }
 
+// What changes rows has batches for arguments: a plan for one of them is good for all, and planning it five times, to
+// see whether it is, takes longer than running it.
 SPIPlanPtr prepare(PlannedQuery& query) {
-    SPIPlanPtr plan = SPI_prepare(query.statement, query.count, query.types);
+    const int options = query.changes ? CURSOR_OPT_GENERIC_PLAN : 0;
+    SPIPlanPtr plan = SPI_prepare_cursor(query.statement, query.count, query.types, options);
     if (plan == nullptr) elog(ERROR, "statement cannot be prepared: %s", SPI_result_code_string(SPI_result));
     return plan;
 }
@@ -75,6 +80,7 @@ SPIPlanPtr keep(SPIPlanPtr plan, const PlannedQuery& query, std::uint32_t hash) 
                     .statement = statement,
                     .hash = hash,
                     .role = GetUserId(),
+                    .changes = query.changes,
                     .count = query.count,
                     .types = {},
                     .last_used = ++cache.uses};
@@ -123,12 +129,28 @@ void run_planned(PlannedQuery& query, long most_rows) {
     volatile int outcome = 0;
     ++cache.running;
     PG_TRY();
-    { outcome = SPI_execute_plan(plan, query.values, query.nulls, true, most_rows); }
+    { outcome = SPI_execute_plan(plan, query.values, query.nulls, !query.changes, most_rows); }
     PG_FINALLY();
     { --cache.running; }
     PG_END_TRY();
     if (outcome < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(outcome));
 }
+
+namespace {
+
+Datum first_row_of(FunctionCallInfo fcinfo, bool changes) {
+    PlannedQuery query = query_of(fcinfo);
+    query.changes = changes;
+    SPI_connect();
+    run_planned(query, changes ? 0 : 1);
+    const bool found = SPI_tuptable != nullptr && SPI_processed > 0;
+    HeapTupleHeader row = found ? SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc) : nullptr;
+    SPI_finish();
+    if (row == nullptr) PG_RETURN_NULL();
+    PG_RETURN_HEAPTUPLEHEADER(row);
+}
+
+}  // namespace
 
 }  // namespace vitals::ext
 
@@ -140,13 +162,13 @@ PGDLLEXPORT Datum vitals_query_row(PG_FUNCTION_ARGS);
 PG_FUNCTION_INFO_V1(vitals_query_row);
 
 Datum vitals_query_row(PG_FUNCTION_ARGS) {
-    PlannedQuery query = query_of(fcinfo);
-    SPI_connect();
-    run_planned(query, 1);
-    const bool found = SPI_tuptable != nullptr && SPI_processed > 0;
-    HeapTupleHeader row = found ? SPI_returntuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc) : nullptr;
-    SPI_finish();
-    if (row == nullptr) PG_RETURN_NULL();
-    PG_RETURN_HEAPTUPLEHEADER(row);
+    return first_row_of(fcinfo, false);
+}
+
+PGDLLEXPORT Datum vitals_execute_row(PG_FUNCTION_ARGS);
+PG_FUNCTION_INFO_V1(vitals_execute_row);
+
+Datum vitals_execute_row(PG_FUNCTION_ARGS) {
+    return first_row_of(fcinfo, true);
 }
 }

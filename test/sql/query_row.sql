@@ -44,9 +44,26 @@ SELECT vitals.query_row('SELECT 1 / $1', 1);
 SELECT query_row_nested(3);
 
 -- ---- a statement that is long is not kept
-SELECT vitals.query_row('SELECT $1 AS short_one', 1), vitals.query_row('SELECT $1 AS long_one --' || repeat('x', 4096), 2);
+SELECT vitals.query_row('SELECT $1 AS short_one', 1), vitals.query_row('SELECT $1 AS long_one --' || repeat('x', 16384), 2);
 SELECT count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS short_one%') AS short, count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS long_one%') AS long
 FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource';
+
+-- ---- execute_row: all of a statement that changes rows is run, and what comes after it sees that
+CREATE TABLE query_row_changed (id integer, name text);
+SELECT vitals.execute_row('INSERT INTO public.query_row_changed SELECT n, $2 FROM generate_series(1, $1) AS n RETURNING id, name', n, 'x'::text) AS first_of_them
+FROM generate_series(2, 3) AS n;
+SELECT count(*) AS all_of_them FROM query_row_changed;
+SELECT vitals.execute_row('WITH gone AS (DELETE FROM public.query_row_changed WHERE id = $1 RETURNING id) SELECT count(*) FROM gone', 1) AS gone,
+    vitals.execute_row('SELECT count(*) FROM public.query_row_changed WHERE id = $1', 1) AS then_left;
+SELECT vitals.execute_row('DELETE FROM public.query_row_changed WHERE id >= $1', 1) IS NULL AS without_a_row,
+    vitals.execute_row('SELECT count(*) FROM public.query_row_changed WHERE id >= $1', 1) AS left_over;
+SELECT vitals.execute_row('SELECT 1 / $1', 0);
+SELECT vitals.execute_row('SELECT 1 / $1', 1);
+-- Its plan and that of query_row for the same text are two.
+SELECT vitals.query_row('INSERT INTO public.query_row_changed VALUES ($1) RETURNING id', 1);
+SELECT vitals.execute_row('INSERT INTO public.query_row_changed VALUES ($1) RETURNING id', 1);
+SELECT vitals.query_row('INSERT INTO public.query_row_changed VALUES ($1) RETURNING id', 1);
+DROP TABLE query_row_changed;
 
 -- ---- with the rights of whoever calls, also where another's plan is kept
 CREATE ROLE regress_query_row;
