@@ -131,6 +131,8 @@ std::string to_timestamp(const std::string& text, const ColumnType& type) {
 // Cuts at a whole number of characters; the length counts characters, the text is UTF-8.
 std::string fit(std::string text, const ColumnType& type) {
     if (type.type == SqlType::nvarchar_max || type.length <= 0) return text;
+    const bool padded = type.type == SqlType::nchar || type.type == SqlType::character;
+    if (!padded && text.size() <= static_cast<std::size_t>(type.length)) return text;
     std::size_t size = 0;
     int characters = 0;
     for (; size < text.size(); ++size) {
@@ -138,7 +140,6 @@ std::string fit(std::string text, const ColumnType& type) {
         if (starts && characters++ == type.length) break;
     }
     text.resize(size);
-    const bool padded = type.type == SqlType::nchar || type.type == SqlType::character;
     if (padded && characters < type.length) text.append(static_cast<std::size_t>(type.length - characters), ' ');
     return text;
 }
@@ -221,6 +222,12 @@ Cell convert(const Cell& value, const ColumnType& to) {
     return Cell{std::move(text)};
 }
 
+Cell convert(Cell&& value, const ColumnType& to) {
+    auto* text = std::get_if<std::string>(&value);
+    if (text != nullptr && is_text(to.type)) return Cell{fit(std::move(*text), to)};
+    return convert(std::as_const(value), to);
+}
+
 double to_double(const Cell& value) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
     if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
@@ -242,6 +249,11 @@ std::string to_text(const Cell& value) {
     return text != nullptr ? *text : "";
 }
 
+std::string_view to_text(const Cell& value, std::string& room) {
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    return room = to_text(value);
+}
+
 bool is_null(const Cell& value) noexcept {
     return std::holds_alternative<std::monostate>(value);
 }
@@ -251,7 +263,9 @@ int compare(const Cell& a, const Cell& b, bool as_numbers) {
     const auto* right = std::get_if<std::int64_t>(&b);
     if (left != nullptr && right != nullptr) return compare_numbers(*left, *right);
     if (as_numbers) return compare_numbers(to_double(a), to_double(b));
-    return compare_texts(to_text(a), to_text(b));
+    std::string room_of_a;
+    std::string room_of_b;
+    return compare_texts(to_text(a, room_of_a), to_text(b, room_of_b));
 }
 
 }  // namespace tds_server
