@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "tds_server/collation.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/timestamps.h"
 #include "tds_server/tsql_lexer.h"
@@ -63,11 +64,6 @@ constexpr std::array<NamedType, 27> named_types{{
 [[noreturn]] void refuse_size(SqlType type) {
     throw SqlError(8115, 16,
                    fmt::format("Arithmetic overflow error converting expression to data type {}.", type_name(type)));
-}
-
-std::string_view without_end_blanks(std::string_view text) {
-    const std::size_t last = text.find_last_not_of(' ');
-    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
 std::pair<std::int64_t, std::int64_t> range_of(SqlType type) {

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "tds_server/collation.h"
 #include "tds_server/relation.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
@@ -51,7 +52,7 @@ ColumnType plain_int(const Arguments&) {
 std::string trim(const Cell& value, bool left, bool right) {
     std::string room;
     std::string_view text = to_text(value, room);
-    if (right) text = text.substr(0, text.find_last_not_of(' ') + 1);
+    if (right) text = without_end_blanks(text);
     if (left) text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
     return std::string(text);
 }
