@@ -1,6 +1,7 @@
 // An expression whose names are resolved: it has a type, and a value for every row.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <optional>
@@ -32,12 +33,27 @@ struct Frame {
     const std::vector<Cell>* windows = nullptr;  // values of the window functions for this row
 };
 
+struct ColumnPlace {
+    std::size_t table = 0;
+    std::size_t column = 0;
+};
+
 struct BoundExpression {
     ColumnType type;
     std::function<Cell(const Frame&)> value;
     bool aggregate = false;
     std::optional<Cell> constant{};        // the value, where it is the same everywhere
     std::optional<Collation> collation{};  // of COLLATE
+    std::optional<ColumnPlace> place{};    // of a column in the tuple of the frame
+
+    // The value, without a copy of one that is somewhere already; room is for the others.
+    const Cell& read(const Frame& frame, Cell& room) const {
+        if (constant) return *constant;
+        if (!place) return room = value(frame);
+        const Row* row = (*frame.tuple)[place->table];
+        if (row == nullptr) return room = Cell{};
+        return (*row)[place->column];
+    }
 };
 
 }  // namespace tds_server

@@ -1,6 +1,7 @@
 // Builds what goes on the wire: TDS is little-endian, its packet headers and PRELOGIN are big-endian.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -27,14 +28,18 @@ class ByteWriter {
     void u32_big(std::uint64_t value) { put_high_bytes(value, 4); }
 
     void put_low_bytes(std::uint64_t value, std::size_t count) {
-        for (std::size_t i = 0; i < count; ++i)
-            bytes_.push_back(static_cast<char>((value >> (8 * i)) & 0xFF));
+        std::array<char, sizeof(value)> bytes{};
+        for (std::size_t i = 0; i < bytes.size(); ++i)
+            bytes[i] = static_cast<char>((value >> (8 * i)) & 0xFF);
+        bytes_.append(bytes.data(), count);
     }
 
     void raw(std::string_view bytes) { bytes_.append(bytes); }
     void fill(std::size_t count, char value) { bytes_.append(count, value); }
 
     std::size_t size() const noexcept { return bytes_.size(); }
+    // Takes back what was written after that size.
+    void cut(std::size_t size) { bytes_.resize(size); }
     std::string take() noexcept { return std::exchange(bytes_, {}); }
 
   private:

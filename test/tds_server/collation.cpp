@@ -12,11 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 8> families{
     "Latin1_General", "SQL_Latin1_General", "Turkish", "French", "Danish", "Polish", "German", "Japanese"};
 
-std::string_view without_end_blanks(std::string_view text) {
-    const std::size_t last = text.find_last_not_of(' ');
-    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
-}
-
 bool contains(std::string_view name, std::string_view part) {
     for (std::size_t i = 0; i + part.size() <= name.size(); ++i) {
         if (same_text(name.substr(i, part.size()), part)) return true;

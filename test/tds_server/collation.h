@@ -18,6 +18,14 @@ struct Collation {
 // "Latin1_General_CS_AS", "Turkish_CI_AS", "Latin1_General_BIN2"; nothing for what is no collation's name.
 std::optional<Collation> collation_from_name(std::string_view name);
 
+// Eight at a time: names of counters are padded to 128 characters.
+inline std::string_view without_end_blanks(std::string_view text) {
+    constexpr std::string_view blanks = "        ";
+    while (text.ends_with(blanks))
+        text.remove_suffix(blanks.size());
+    return text.substr(0, text.find_last_not_of(' ') + 1);
+}
+
 // Two texts that this collation holds for equal have the same key, and keys order as the texts do. Blanks at the end
 // never count.
 std::string collation_key(std::string_view text, const Collation& collation);

@@ -37,7 +37,7 @@ struct EngineState {
     const FixtureData& data() const { return options.fixture->data(); }
 };
 
-// The rows of a recorded table at the moment, as this server has them.
-std::vector<Row> content_of(const EngineState& state, const RecordedTable& table);
+// The rows of a recorded table at the moment, as this server has them. Columns that are not wanted may be NULL.
+std::vector<Row> content_of(const EngineState& state, const RecordedTable& table, const ColumnSet& wanted = {});
 
 }  // namespace tds_server

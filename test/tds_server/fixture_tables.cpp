@@ -32,34 +32,42 @@ std::int64_t scaled(std::int64_t difference, double amount) {
 
 class Grower {
   public:
-    Grower(const FixtureData& data, const RecordedTable& table, const TableMoment& moment)
-        : data_(data), table_(table), moment_(moment) {}
+    Grower(const FixtureData& data, const RecordedTable& table, const TableMoment& moment, const ColumnSet& wanted)
+        : data_(data), table_(table), moment_(moment) {
+        for (std::size_t i = 0; i < table.columns.size(); ++i)
+            if (has_column(wanted, i)) wanted_.push_back(i);
+    }
 
     std::vector<Row> run() const {
         const bool second = moment_.time >= 1;
         const std::vector<Row>& shown = second ? table_.poll2 : table_.poll1;
-        std::vector<Row> rows = shown;
-        for (std::size_t i = 0; i < rows.size(); ++i)
-            grow(rows[i], i, second);
+        std::vector<Row> rows;
+        rows.reserve(shown.size());
+        for (std::size_t i = 0; i < shown.size(); ++i)
+            rows.push_back(grown(shown[i], i, second));
         return rows;
     }
 
   private:
-    void grow(Row& row, std::size_t index, bool second) const {
+    Row grown(const Row& shown, std::size_t index, bool second) const {
         const SampleGrowth& sample = second ? table_.growth.poll2 : table_.growth.poll1;
         const auto partner = sample.partners[index];
-        for (std::size_t i = 0; i < row.size(); ++i) {
-            if (is_null(row[i])) continue;
+        Row row(shown.size());
+        for (const std::size_t i : wanted_) {
             const Growth growth = table_.growth.of(sample, index, i);
-            if (std::holds_alternative<std::string>(row[i])) {
-                if (is_time(table_.columns[i].type.type)) row[i] = moved_date(row[i], growth);
-            } else if (growth != Growth::none) {
+            const bool text = std::holds_alternative<std::string>(shown[i]);
+            if (text && is_time(table_.columns[i].type.type)) {
+                row[i] = moved_date(shown[i], growth);
+            } else if (text || is_null(shown[i]) || growth == Growth::none) {
+                row[i] = shown[i];
+            } else {
                 // A row that the first poll does not have began at zero; one that the second lacks stays as it is.
-                const Cell first = !second ? row[i] : partner ? table_.poll1[*partner][i] : Cell{std::int64_t{0}};
-                const Cell last = !second && partner ? table_.poll2[*partner][i] : row[i];
-                row[i] = grown_number(first, last, row[i], growth);
+                const Cell first = !second ? shown[i] : partner ? table_.poll1[*partner][i] : Cell{std::int64_t{0}};
+                const Cell last = !second && partner ? table_.poll2[*partner][i] : shown[i];
+                row[i] = grown_number(first, last, shown[i], growth);
             }
         }
+        return row;
     }
 
     Cell grown_number(const Cell& first, const Cell& second, const Cell& shown, Growth growth) const {
@@ -112,6 +120,7 @@ class Grower {
     const FixtureData& data_;
     const RecordedTable& table_;
     const TableMoment& moment_;
+    std::vector<std::size_t> wanted_;
 };
 
 // Replaces the number between two pieces of text by what change makes of it.
@@ -156,9 +165,10 @@ std::vector<Row> ring_buffer_at(const FixtureData& data, const RecordedTable& ta
 
 }  // namespace
 
-std::vector<Row> rows_at(const FixtureData& data, const RecordedTable& table, const TableMoment& moment) {
+std::vector<Row> rows_at(const FixtureData& data, const RecordedTable& table, const TableMoment& moment,
+                         const ColumnSet& wanted) {
     if (table.name == ring_buffer_table) return ring_buffer_at(data, table, moment);
-    return Grower(data, table, moment).run();
+    return Grower(data, table, moment, wanted).run();
 }
 
 }  // namespace tds_server

@@ -6,6 +6,7 @@
 
 #include "tds_server/activity.h"
 #include "tds_server/fixture.h"
+#include "tds_server/server_view.h"
 
 namespace tds_server {
 
@@ -21,6 +22,8 @@ struct TableMoment {
     double restarted_work = 0;
 };
 
-std::vector<Row> rows_at(const FixtureData& data, const RecordedTable& table, const TableMoment& moment);
+// Columns that are not wanted may be NULL.
+std::vector<Row> rows_at(const FixtureData& data, const RecordedTable& table, const TableMoment& moment,
+                         const ColumnSet& wanted = {});
 
 }  // namespace tds_server

@@ -35,37 +35,23 @@ constexpr std::array<PropertyColumn, 4> property_columns{{
 constexpr ColumnType name_type{SqlType::nvarchar, 128};
 constexpr ColumnType int_type{SqlType::integer};
 
-Relation objects_table(std::string name, std::vector<Column> columns) {
-    Relation relation;
-    relation.name = std::move(name);
-    relation.columns = std::move(columns);
-    return relation;
-}
-
-// What CREATE SCHEMA and CREATE PROCEDURE have made, and the sample table.
-const std::array<Relation, 5>& made_relations() {
-    static const ColumnType kind{SqlType::character, 2};
-    static const ColumnType description{SqlType::nvarchar, 60};
-    static const std::array<Relation, 5> relations{
-        objects_table("sys.schemas", {{"name", name_type}, {"schema_id", int_type}, {"principal_id", int_type}}),
-        objects_table("sys.procedures", {{"name", name_type},
-                                         {"object_id", int_type},
-                                         {"schema_id", int_type},
-                                         {"type", kind},
-                                         {"type_desc", description}}),
-        objects_table("sys.objects", {{"name", name_type},
-                                      {"object_id", int_type},
-                                      {"schema_id", int_type},
-                                      {"type", kind},
-                                      {"type_desc", description}}),
-        objects_table("sys.certificates", {{"name", name_type}, {"certificate_id", int_type}}),
-        objects_table(std::string(all_types_table), all_types_columns())};
-    return relations;
-}
-
 bool is_system_database(std::string_view name) {
     static constexpr std::array<std::string_view, 4> names{"master", "tempdb", "model", "msdb"};
     return std::any_of(names.begin(), names.end(), [&](std::string_view known) { return same_text(known, name); });
+}
+
+// What shows the session that asks.
+bool is_personal(const RecordedTable& table) {
+    return table.name == "fixture.sessions" || table.name == "fixture.requests" || table.name == "fixture.connections";
+}
+
+// The wanted columns of a relation as columns of the table or query behind it.
+ColumnSet picked_from(const Relation& relation, const ColumnSet& wanted, std::size_t columns_behind) {
+    if (wanted.empty()) return {};
+    ColumnSet behind(columns_behind);
+    for (std::size_t i = 0; i < relation.picked.size(); ++i)
+        behind[relation.picked[i]] = wanted[i];
+    return behind;
 }
 
 ObjectName split(std::string_view text) {
@@ -245,7 +231,7 @@ std::chrono::milliseconds Glance::take_delay() const {
     return std::exchange(*delay_, std::chrono::milliseconds(0));
 }
 
-RowsPtr Glance::rows(const Relation& relation) const {
+RowsPtr Glance::rows(const Relation& relation, const ColumnSet& wanted) const {
     const auto& made = made_relations();
     if (&relation >= made.data() && &relation < made.data() + made.size()) {
         dependence_->never = true;
@@ -253,11 +239,18 @@ RowsPtr Glance::rows(const Relation& relation) const {
     }
     check(relation);
     disturb(relation);
-    RowsPtr& rows = read_[&relation];
-    if (!rows)
-        rows = std::make_shared<const std::vector<Row>>(relation.recorded != nullptr ? recorded_rows(relation)
-                                                                                     : view_rows(relation));
-    return rows;
+    ReadRows& known = read_[{&relation, wanted}];
+    if (!known.rows) {
+        const Dependence before = std::exchange(*dependence_, {});
+        known.rows = std::make_shared<const std::vector<Row>>(read(relation, wanted));
+        known.dependence = std::exchange(*dependence_, before);
+    }
+    dependence_->add(known.dependence);
+    return known.rows;
+}
+
+std::vector<Row> Glance::read(const Relation& relation, const ColumnSet& wanted) const {
+    return relation.recorded != nullptr ? recorded_rows(relation, wanted) : view_rows(relation, wanted);
 }
 
 std::vector<Row> Glance::object_rows(const Relation& relation) const {
@@ -282,8 +275,13 @@ std::vector<Row> Glance::object_rows(const Relation& relation) const {
     return rows;
 }
 
-std::vector<Row> Glance::recorded_rows(const Relation& relation) const {
-    std::vector<Row> rows = content_of(state_, *relation.recorded);
+std::vector<Row> Glance::recorded_rows(const Relation& relation, const ColumnSet& wanted) const {
+    ColumnSet behind = picked_from(relation, wanted, relation.recorded->columns.size());
+    if (!behind.empty() && is_personal(*relation.recorded)) {
+        for (const std::string_view key : {"session_id", "blocking_session_id"})
+            if (const auto column = relation.recorded->column(key)) behind[*column] = true;
+    }
+    std::vector<Row> rows = content_of(state_, *relation.recorded, behind);
     personalise(*relation.recorded, rows);
     const std::size_t all = relation.recorded->columns.size();
     const bool converts =
@@ -291,6 +289,7 @@ std::vector<Row> Glance::recorded_rows(const Relation& relation) const {
     if (relation.picked.size() == all && !converts) return rows;
     for (Row& row : rows) {
         Row picked;
+        picked.reserve(relation.picked.size());
         for (std::size_t i = 0; i < relation.picked.size(); ++i) {
             Cell& cell = row[relation.picked[i]];
             // 2014's int has wrapped where the number is too great for it.
@@ -303,15 +302,19 @@ std::vector<Row> Glance::recorded_rows(const Relation& relation) const {
     return rows;
 }
 
-std::vector<Row> Glance::view_rows(const Relation& relation) const {
+std::vector<Row> Glance::view_rows(const Relation& relation, const ColumnSet& wanted) const {
     if (relation.need == Need::server_definition && !all_rights_ && !state_.options.profile.view_definition) return {};
     Glance inside(state_, client_);
     inside.all_rights_ = true;
     inside.inside_view_ = true;
     inside.dependence_ = dependence_;
     static const Variables none;
-    std::vector<Row> rows = run_query(*relation.plan, {inside, none, nullptr});
-    if (relation.need == Need::own_rows && !may_view_state()) {
+    QueryFrame frame{inside, none};
+    const bool own_rows = relation.need == Need::own_rows && !may_view_state();
+    const ColumnSet behind = picked_from(relation, wanted, relation.plan->columns.size());
+    if (!own_rows && relation.plan->has_independent_columns()) frame.wanted = &behind;
+    std::vector<Row> rows = run_query(*relation.plan, frame);
+    if (own_rows) {
         dependence_->session = true;
         const auto column = std::find_if(relation.columns.begin(), relation.columns.end(),
                                          [](const Column& known) { return known.name == "session_id"; });
@@ -321,6 +324,7 @@ std::vector<Row> Glance::view_rows(const Relation& relation) const {
     if (relation.picked.size() == relation.plan->columns.size()) return rows;
     for (Row& row : rows) {
         Row picked;
+        picked.reserve(relation.picked.size());
         for (const std::size_t i : relation.picked)
             picked.push_back(std::move(row[i]));
         row = std::move(picked);
@@ -330,8 +334,7 @@ std::vector<Row> Glance::view_rows(const Relation& relation) const {
 
 // The session that made the recording is the one that asks now.
 void Glance::personalise(const RecordedTable& table, std::vector<Row>& rows) const {
-    if (table.name != "fixture.sessions" && table.name != "fixture.requests" && table.name != "fixture.connections")
-        return;
+    if (!is_personal(table)) return;
     dependence_->session = true;
     const std::size_t session = table.column("session_id").value();
     const auto set = [&](Row& row, std::string_view name, Cell value) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "tds_server/engine_state.h"
 #include "tds_server/server_view.h"
@@ -17,7 +18,7 @@ class Glance : public ServerView {
     const Collation& collation() const override { return state_.catalogue->collation(); }
     const void* kind() const override { return state_.catalogue; }
     const Relation* relation(const ObjectName& name, bool function) const override;
-    RowsPtr rows(const Relation& relation) const override;
+    RowsPtr rows(const Relation& relation, const ColumnSet& wanted) const override;
     std::optional<Property> property(std::string_view name) const override;
     std::optional<Property> database_property(std::string_view database, std::string_view name) const override;
     std::optional<bool> may(std::string_view permission, std::string_view object) const override;
@@ -57,8 +58,9 @@ class Glance : public ServerView {
     const Relation* in_database(std::string_view database, std::string_view name) const;
     const Relation* objects_relation(std::string_view name) const;
     std::vector<Row> object_rows(const Relation& relation) const;
-    std::vector<Row> recorded_rows(const Relation& relation) const;
-    std::vector<Row> view_rows(const Relation& relation) const;
+    std::vector<Row> recorded_rows(const Relation& relation, const ColumnSet& wanted) const;
+    std::vector<Row> view_rows(const Relation& relation, const ColumnSet& wanted) const;
+    std::vector<Row> read(const Relation& relation, const ColumnSet& wanted) const;
     void personalise(const RecordedTable& table, std::vector<Row>& rows) const;
     std::string server_name() const;
     std::string result_key(const PlanMemory& memory) const;
@@ -72,10 +74,21 @@ class Glance : public ServerView {
         bool session = false;
         bool server = false;
         bool never = false;
+
+        void add(const Dependence& other) noexcept {
+            session = session || other.session;
+            server = server || other.server;
+            never = never || other.never;
+        }
+    };
+    // What a batch has read already.
+    struct ReadRows {
+        RowsPtr rows;
+        Dependence dependence;
     };
     std::shared_ptr<Dependence> dependence_;
     std::shared_ptr<std::chrono::milliseconds> delay_;
-    mutable std::map<const Relation*, RowsPtr> read_;
+    mutable std::map<std::pair<const Relation*, ColumnSet>, ReadRows> read_;
     mutable std::string session_key_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <limits>
 #include <string>
+#include <utility>
 
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
@@ -29,6 +30,13 @@ Reply raise(const std::vector<Cell>& arguments, const Fixture& fixture) {
     const auto number = static_cast<int>(to_double(arguments.front()));
     const auto known = fixture.error(number);
     return {known ? *known : ServerMessage{number, default_level, 1, fmt::format("Error {}.", number)}};
+}
+
+Relation objects_table(std::string name, std::vector<Column> columns) {
+    Relation relation;
+    relation.name = std::move(name);
+    relation.columns = std::move(columns);
+    return relation;
 }
 
 }  // namespace
@@ -93,6 +101,28 @@ std::optional<Reply> call_sample_procedure(std::string_view procedure, const std
     if (same_text(procedure, "tds_server.sample_procedure")) return sample_procedure();
     if (same_text(procedure, "tds_server.raise")) return raise(arguments, fixture);
     return std::nullopt;
+}
+
+const std::array<Relation, 5>& made_relations() {
+    static const ColumnType name_type{SqlType::nvarchar, 128};
+    static const ColumnType int_type{SqlType::integer};
+    static const ColumnType kind{SqlType::character, 2};
+    static const ColumnType description{SqlType::nvarchar, 60};
+    static const std::array<Relation, 5> relations{
+        objects_table("sys.schemas", {{"name", name_type}, {"schema_id", int_type}, {"principal_id", int_type}}),
+        objects_table("sys.procedures", {{"name", name_type},
+                                         {"object_id", int_type},
+                                         {"schema_id", int_type},
+                                         {"type", kind},
+                                         {"type_desc", description}}),
+        objects_table("sys.objects", {{"name", name_type},
+                                      {"object_id", int_type},
+                                      {"schema_id", int_type},
+                                      {"type", kind},
+                                      {"type_desc", description}}),
+        objects_table("sys.certificates", {{"name", name_type}, {"certificate_id", int_type}}),
+        objects_table(std::string(all_types_table), all_types_columns())};
+    return relations;
 }
 
 }  // namespace tds_server

@@ -128,15 +128,23 @@ void rename(std::vector<Row>& rows) {
     }
 }
 
+// Whether rows are told apart, or names changed, by columns that nobody may have asked for.
+bool changes_by_key(const EngineState& state, const RecordedTable& table) {
+    if (table.name == counters) return !state.options.profile.instance.empty();
+    if (table.name != files && table.name != file_names) return false;
+    return !state.files_reset.empty() || !state.missing_file.empty();
+}
+
 }  // namespace
 
-std::vector<Row> content_of(const EngineState& state, const RecordedTable& table) {
+std::vector<Row> content_of(const EngineState& state, const RecordedTable& table, const ColumnSet& wanted) {
     const ServerProfile& profile = state.options.profile;
     if (!profile.counters && table.name == counters) return {};
     const bool of_groups =
         table.name == "fixture.replica_states" || table.name == "sys.dm_hadr_database_replica_states";
     if (!profile.hadr && of_groups) return {};
-    std::vector<Row> rows = rows_at(state.data(), table, state.moment);
+    std::vector<Row> rows =
+        rows_at(state.data(), table, state.moment, changes_by_key(state, table) ? ColumnSet{} : wanted);
     if (table.name == waits) clear_waits(state, table, rows);
     if (table.name == files && !state.files_reset.empty()) reset_files(state, table, rows);
     if (!state.missing_file.empty() && (table.name == files || table.name == file_names)) leave_out_file(state, rows);

@@ -26,6 +26,12 @@ struct Property {
 
 using RowsPtr = std::shared_ptr<const std::vector<Row>>;
 
+// Which columns of a table somebody reads. Empty: all of them.
+using ColumnSet = std::vector<bool>;
+inline bool has_column(const ColumnSet& columns, std::size_t index) {
+    return columns.empty() || columns[index];
+}
+
 // A stored procedure as EXEC finds it.
 struct Procedure {
     std::string name;
@@ -47,8 +53,8 @@ class ServerView {
     virtual const void* kind() const = 0;
     // Null: there is no such table or view. Throws SqlError where the database cannot be used.
     virtual const Relation* relation(const ObjectName& name, bool function) const = 0;
-    // Throws SqlError when the session may not read it.
-    virtual RowsPtr rows(const Relation& relation) const = 0;
+    // Columns that are not wanted may be NULL. Throws SqlError when the session may not read it.
+    virtual RowsPtr rows(const Relation& relation, const ColumnSet& wanted) const = 0;
     // The type of a property does not depend on the session.
     virtual std::optional<Property> property(std::string_view name) const = 0;
     virtual std::optional<Property> database_property(std::string_view database, std::string_view name) const = 0;

@@ -9,6 +9,7 @@
 #include <limits>
 #include <utility>
 
+#include "tds_server/collation.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/timestamps.h"
 #include "tds_server/tsql_lexer.h"
@@ -63,11 +64,6 @@ constexpr std::array<NamedType, 27> named_types{{
 [[noreturn]] void refuse_size(SqlType type) {
     throw SqlError(8115, 16,
                    fmt::format("Arithmetic overflow error converting expression to data type {}.", type_name(type)));
-}
-
-std::string_view without_end_blanks(std::string_view text) {
-    const std::size_t last = text.find_last_not_of(' ');
-    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
 std::pair<std::int64_t, std::int64_t> range_of(SqlType type) {
@@ -131,6 +127,8 @@ std::string to_timestamp(const std::string& text, const ColumnType& type) {
 // Cuts at a whole number of characters; the length counts characters, the text is UTF-8.
 std::string fit(std::string text, const ColumnType& type) {
     if (type.type == SqlType::nvarchar_max || type.length <= 0) return text;
+    const bool padded = type.type == SqlType::nchar || type.type == SqlType::character;
+    if (!padded && text.size() <= static_cast<std::size_t>(type.length)) return text;
     std::size_t size = 0;
     int characters = 0;
     for (; size < text.size(); ++size) {
@@ -138,7 +136,6 @@ std::string fit(std::string text, const ColumnType& type) {
         if (starts && characters++ == type.length) break;
     }
     text.resize(size);
-    const bool padded = type.type == SqlType::nchar || type.type == SqlType::character;
     if (padded && characters < type.length) text.append(static_cast<std::size_t>(type.length - characters), ' ');
     return text;
 }
@@ -221,6 +218,12 @@ Cell convert(const Cell& value, const ColumnType& to) {
     return Cell{std::move(text)};
 }
 
+Cell convert(Cell&& value, const ColumnType& to) {
+    auto* text = std::get_if<std::string>(&value);
+    if (text != nullptr && is_text(to.type)) return Cell{fit(std::move(*text), to)};
+    return convert(std::as_const(value), to);
+}
+
 double to_double(const Cell& value) {
     if (const auto* flag = std::get_if<bool>(&value)) return *flag ? 1 : 0;
     if (const auto* integer = std::get_if<std::int64_t>(&value)) return static_cast<double>(*integer);
@@ -242,6 +245,11 @@ std::string to_text(const Cell& value) {
     return text != nullptr ? *text : "";
 }
 
+std::string_view to_text(const Cell& value, std::string& room) {
+    if (const auto* text = std::get_if<std::string>(&value)) return *text;
+    return room = to_text(value);
+}
+
 bool is_null(const Cell& value) noexcept {
     return std::holds_alternative<std::monostate>(value);
 }
@@ -251,7 +259,9 @@ int compare(const Cell& a, const Cell& b, bool as_numbers) {
     const auto* right = std::get_if<std::int64_t>(&b);
     if (left != nullptr && right != nullptr) return compare_numbers(*left, *right);
     if (as_numbers) return compare_numbers(to_double(a), to_double(b));
-    return compare_texts(to_text(a), to_text(b));
+    std::string room_of_a;
+    std::string room_of_b;
+    return compare_texts(to_text(a, room_of_a), to_text(b, room_of_b));
 }
 
 }  // namespace tds_server

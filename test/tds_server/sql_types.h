@@ -26,9 +26,12 @@ std::string_view type_name(SqlType type) noexcept;
 
 // Throws SqlError 245, 241 or 8115 when the value does not fit.
 Cell convert(const Cell& value, const ColumnType& to);
+Cell convert(Cell&& value, const ColumnType& to);
 
 double to_double(const Cell& value);
 std::string to_text(const Cell& value);
+// The same without a copy of a text; room is for the others.
+std::string_view to_text(const Cell& value, std::string& room);
 bool is_null(const Cell& value) noexcept;
 
 // Less than, equal, greater than zero. Neither is NULL. Texts: letter case and blanks at the end do not count.

@@ -36,6 +36,15 @@ std::size_t sequence_length(unsigned char lead) {
     return 0;
 }
 
+// Takes what is ASCII off the front: nearly always all of it.
+std::string_view take_ascii(std::string_view& text) {
+    const auto* end =
+        std::find_if(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+    const std::string_view start(text.data(), static_cast<std::size_t>(end - text.begin()));
+    text.remove_prefix(start.size());
+    return start;
+}
+
 // Takes one code point off the front.
 char32_t next_code_point(std::string_view& text) {
     const auto lead = static_cast<unsigned char>(text.front());
@@ -90,8 +99,11 @@ char32_t unit_at(std::string_view bytes, std::size_t index) {
 }  // namespace
 
 std::string utf8_to_utf16le(std::string_view text) {
-    std::string out;
-    out.reserve(text.size() * 2);
+    const std::string_view start = take_ascii(text);
+    std::string out(start.size() * 2, '\0');
+    for (std::size_t i = 0; i < start.size(); ++i)
+        out[2 * i] = start[i];
+    out.reserve(out.size() + text.size() * 2);
     while (!text.empty()) {
         const char32_t code = next_code_point(text);
         if (code < first_astral) {
@@ -132,8 +144,8 @@ std::string utf16le_to_utf8(std::string_view bytes) {
 }
 
 std::string utf8_to_cp1252(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
+    std::string out(take_ascii(text));
+    out.reserve(out.size() + text.size());
     while (!text.empty()) {
         const char32_t code = next_code_point(text);
         const auto* special = std::find(cp1252_special.begin(), cp1252_special.end(), code);

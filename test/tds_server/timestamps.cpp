@@ -1,7 +1,5 @@
 #include "tds_server/timestamps.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <chrono>
 
@@ -59,6 +57,12 @@ bool read_time(Reader& reader, std::int64_t& ticks) {
     return hour < 24 && minute < 60 && second < 60;
 }
 
+// With zeros in front. Times are written by the thousand.
+void put_number(std::string& text, std::size_t at, std::size_t digits, std::int64_t number) {
+    for (std::size_t i = at + digits; i > at; number /= 10)
+        text[--i] = static_cast<char>('0' + number % 10);
+}
+
 }  // namespace
 
 std::optional<std::int64_t> parse_timestamp(std::string_view text) {
@@ -88,10 +92,16 @@ std::string format_timestamp(std::int64_t ticks, int digits) {
     const auto day = std::chrono::floor<std::chrono::days>(second);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss time{second - day};
-    std::string text = fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", static_cast<int>(date.year()),
-                                   static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                                   time.hours().count(), time.minutes().count(), time.seconds().count());
-    if (digits > 0) text += fmt::format(".{:0{}}", fraction, digits);
+    constexpr std::string_view form = "0000-00-00T00:00:00.0000000";
+    std::string text(form.substr(0, form.size() - static_cast<std::size_t>(finest_digits - digits)));
+    if (digits == 0) text.pop_back();
+    put_number(text, 0, 4, static_cast<int>(date.year()));
+    put_number(text, 5, 2, static_cast<unsigned>(date.month()));
+    put_number(text, 8, 2, static_cast<unsigned>(date.day()));
+    put_number(text, 11, 2, time.hours().count());
+    put_number(text, 14, 2, time.minutes().count());
+    put_number(text, 17, 2, time.seconds().count());
+    put_number(text, 20, static_cast<std::size_t>(digits), fraction);
     return text;
 }
 

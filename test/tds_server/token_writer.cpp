@@ -5,6 +5,7 @@
 #include "tds_server/server_version.h"
 #include "tds_server/text_encoding.h"
 #include "tds_server/type_codec.h"
+#include "tds_server/value_text.h"
 
 namespace tds_server {
 
@@ -138,18 +139,22 @@ void TokenWriter::columns(const std::vector<Column>& columns) {
 
 void TokenWriter::row(const std::vector<Column>& columns, const Row& row) {
     if (row.size() != columns.size()) throw std::invalid_argument("a row has not as many values as there are columns");
-    ByteWriter body;
     const bool with_nulls = version_ >= TdsVersion::v7_3b && std::any_of(row.begin(), row.end(), is_null);
-    body.u8(with_nulls ? token_row_with_nulls : token_row);
+    const std::size_t before = bytes_.size();
+    bytes_.u8(with_nulls ? token_row_with_nulls : token_row);
     if (with_nulls) {
         std::string nulls((columns.size() + 7) / 8, '\0');
         for (std::size_t i = 0; i < row.size(); ++i)
             if (is_null(row[i])) nulls[i / 8] = static_cast<char>(nulls[i / 8] | (1 << (i % 8)));
-        body.raw(nulls);
+        bytes_.raw(nulls);
     }
-    for (std::size_t i = 0; i < row.size(); ++i)
-        if (!with_nulls || !is_null(row[i])) write_value(body, row[i], columns[i].type, version_);
-    bytes_.raw(body.take());
+    try {
+        for (std::size_t i = 0; i < row.size(); ++i)
+            if (!with_nulls || !is_null(row[i])) write_value(bytes_, row[i], columns[i].type, version_);
+    } catch (const ValueError&) {
+        bytes_.cut(before);
+        throw;
+    }
 }
 
 void TokenWriter::return_status(std::int32_t value) {

@@ -56,8 +56,9 @@ Cell is_among(const Cell& wanted, const std::vector<BoundExpression>& values, co
               const Collation& collation, const Frame& frame) {
     if (is_null(wanted)) return {};
     bool unknown = false;
+    Cell room;
     for (const BoundExpression& value : values) {
-        const Cell candidate = value.value(frame);
+        const Cell& candidate = value.read(frame, room);
         if (is_null(candidate)) {
             unknown = true;
         } else if (compare_bound(wanted, candidate, type, collation) == 0) {
@@ -159,7 +160,8 @@ class Binder {
         type.nullable = operand.type.nullable || cast.or_null;
         return {type,
                 [type, or_null = cast.or_null, style = cast.style, operand = std::move(operand)](const Frame& frame) {
-                    const Cell value = operand.value(frame);
+                    Cell room;
+                    const Cell& value = operand.read(frame, room);
                     try {
                         return convert_styled(value, operand.type, type, style);
                     } catch (const SqlError&) {
@@ -224,7 +226,8 @@ class Binder {
         BoundExpression any{
             truth_type,
             [type, collation, operand = std::move(operand), values = std::move(values)](const Frame& frame) {
-                return is_among(operand.value(frame), values, type, collation, frame);
+                Cell room;
+                return is_among(operand.read(frame, room), values, type, collation, frame);
             },
             aggregate};
         return negated_if(list.negated, std::move(any));
@@ -289,7 +292,8 @@ class Binder {
         const bool aggregate = operand.aggregate;
         return {truth_type,
                 [negated = test.negated, operand = std::move(operand)](const Frame& frame) {
-                    return Cell{is_null(operand.value(frame)) != negated};
+                    Cell room;
+                    return Cell{is_null(operand.read(frame, room)) != negated};
                 },
                 aggregate};
     }
@@ -410,9 +414,11 @@ class Binder {
         const bool aggregate = operand.aggregate;
         return {truth_type,
                 [collation, keys = std::move(keys), operand = std::move(operand)](const Frame& frame) {
-                    const Cell wanted = operand.value(frame);
+                    Cell room;
+                    const Cell& wanted = operand.read(frame, room);
                     if (is_null(wanted)) return Cell{};
-                    return Cell{keys.contains(collation_key(to_text(wanted), collation))};
+                    std::string text;
+                    return Cell{keys.contains(collation_key(to_text(wanted, text), collation))};
                 },
                 aggregate};
     }
@@ -451,8 +457,10 @@ class Binder {
         const bool aggregate = left.aggregate || right.aggregate;
         return {type,
                 [op, type, left = std::move(left), right = std::move(right)](const Frame& frame) {
-                    const Cell a = left.value(frame);
-                    const Cell b = right.value(frame);
+                    Cell room_of_a;
+                    Cell room_of_b;
+                    const Cell& a = left.read(frame, room_of_a);
+                    const Cell& b = right.read(frame, room_of_b);
                     if (is_null(a) || is_null(b)) return Cell{};
                     if (is_text(type.type)) return Cell{to_text(a) + to_text(b)};
                     if (is_time(type.type)) return add_days(op, a, b, type);
@@ -464,10 +472,25 @@ class Binder {
                 aggregate};
     }
 
+    // Nothing for a value of another kind: that is an error where rows are read, and only there.
+    static std::optional<BoundExpression> converted(const Cell& value, const ColumnType& type) {
+        try {
+            const Cell cell = convert(value, type);
+            BoundExpression bound{type, [cell](const Frame&) { return cell; }};
+            bound.constant = cell;
+            return bound;
+        } catch (const SqlError&) {
+            return std::nullopt;
+        }
+    }
+
     // A text that meets a date or a number is read as one.
     static BoundExpression as_type(BoundExpression side, const ColumnType& type) {
         const bool read = (is_time(type.type) || is_number(type.type)) && is_text(side.type.type);
         if (!read) return side;
+        if (side.constant) {
+            if (auto folded = converted(*side.constant, type)) return std::move(*folded);
+        }
         const bool aggregate = side.aggregate;
         return {type, [type, side = std::move(side)](const Frame& frame) { return convert(side.value(frame), type); },
                 aggregate};
@@ -487,9 +510,11 @@ class Binder {
         const bool aggregate = left.aggregate || right.aggregate;
         return {truth_type,
                 [op, type, collation, left = std::move(left), right = std::move(right)](const Frame& frame) {
-                    const Cell a = left.value(frame);
+                    Cell room_of_a;
+                    const Cell& a = left.read(frame, room_of_a);
                     if (is_null(a)) return Cell{};
-                    const Cell b = right.value(frame);
+                    Cell room_of_b;
+                    const Cell& b = right.read(frame, room_of_b);
                     if (is_null(b)) return Cell{};
                     return Cell{holds(op, compare_bound(a, b, type, collation))};
                 },
@@ -499,12 +524,19 @@ class Binder {
     BoundExpression like(BoundExpression text, BoundExpression pattern) const {
         const Collation collation = collation_of(text, pattern);
         const bool aggregate = text.aggregate || pattern.aggregate;
+        std::optional<std::string> key;
+        if (pattern.constant) key = collation_key(to_text(*pattern.constant), collation);
         return {truth_type,
-                [collation, text = std::move(text), pattern = std::move(pattern)](const Frame& frame) {
-                    const Cell a = text.value(frame);
-                    const Cell b = pattern.value(frame);
+                [collation, key = std::move(key), text = std::move(text),
+                 pattern = std::move(pattern)](const Frame& frame) {
+                    Cell room_of_a;
+                    Cell room_of_b;
+                    const Cell& a = text.read(frame, room_of_a);
+                    const Cell& b = pattern.read(frame, room_of_b);
                     if (is_null(a) || is_null(b)) return Cell{};
-                    return Cell{is_like(collation_key(to_text(a), collation), collation_key(to_text(b), collation))};
+                    std::string room;
+                    const std::string own = collation_key(to_text(a, room), collation);
+                    return Cell{is_like(own, key ? *key : collation_key(to_text(b), collation))};
                 },
                 aggregate};
     }
@@ -522,14 +554,21 @@ BoundExpression bind_expression(const Expression& expression, const BindContext&
 BoundExpression bind_column(const Scope& scope, std::size_t table, std::size_t column) {
     ColumnType type = scope[table].columns[column].type;
     type.nullable = type.nullable || scope[table].nullable;
-    return {type, [table, column](const Frame& frame) {
-                const Row* row = (*frame.tuple)[table];
-                return row != nullptr ? (*row)[column] : Cell{};
-            }};
+    if (scope[table].read_columns) (*scope[table].read_columns)[column] = true;
+    BoundExpression bound{type, [table, column](const Frame& frame) {
+                              const Row* row = (*frame.tuple)[table];
+                              return row != nullptr ? (*row)[column] : Cell{};
+                          }};
+    bound.place = ColumnPlace{table, column};
+    return bound;
 }
 
 int compare_bound(const Cell& a, const Cell& b, const ColumnType& type, const Collation& collation) {
-    if (is_text(type.type)) return compare_texts(to_text(a), to_text(b), collation);
+    if (is_text(type.type)) {
+        std::string room_of_a;
+        std::string room_of_b;
+        return compare_texts(to_text(a, room_of_a), to_text(b, room_of_b), collation);
+    }
     return compare(a, b, is_number(type.type));
 }
 

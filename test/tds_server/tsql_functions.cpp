@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "tds_server/collation.h"
 #include "tds_server/relation.h"
 #include "tds_server/sql_error.h"
 #include "tds_server/sql_types.h"
@@ -48,10 +49,12 @@ ColumnType plain_int(const Arguments&) {
     return int_type;
 }
 
-std::string trim(std::string text, bool left, bool right) {
-    if (right) text.erase(text.find_last_not_of(' ') + 1);
-    if (left) text.erase(0, text.find_first_not_of(' '));
-    return text;
+std::string trim(const Cell& value, bool left, bool right) {
+    std::string room;
+    std::string_view text = to_text(value, room);
+    if (right) text = without_end_blanks(text);
+    if (left) text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
+    return std::string(text);
 }
 template <int (*change)(int)>
 Cell change_case(const Values& values) {
@@ -64,10 +67,11 @@ std::size_t to_count(const Cell& value) {
     return static_cast<std::size_t>(std::max(0.0, to_double(value)));
 }
 Cell substring(const Values& values) {
-    const std::string text = to_text(values[0]);
+    std::string room;
+    const std::string_view text = to_text(values[0], room);
     const std::size_t start = to_count(values[1]);
     if (start < 1 || start > text.size()) return Cell{std::string()};
-    return Cell{text.substr(start - 1, to_count(values[2]))};
+    return Cell{std::string(text.substr(start - 1, to_count(values[2])))};
 }
 Cell left_part(const Values& values) {
     return Cell{to_text(values[0]).substr(0, to_count(values[1]))};
@@ -86,11 +90,13 @@ Cell replace_all(const Values& values) {
     return Cell{text};
 }
 Cell position(const Values& values) {
-    const std::size_t at = to_text(values[1]).find(to_text(values[0]));
+    std::string room_of_text;
+    std::string room_of_part;
+    const std::size_t at = to_text(values[1], room_of_text).find(to_text(values[0], room_of_part));
     return Cell{at == std::string::npos ? std::int64_t{0} : static_cast<std::int64_t>(at) + 1};
 }
 Cell length(const Values& values) {
-    const std::string text = trim(to_text(values[0]), false, true);
+    const std::string text = trim(values[0], false, true);
     return Cell{static_cast<std::int64_t>(
         std::count_if(text.begin(), text.end(), [](unsigned char c) { return (c & 0xC0U) != 0x80U; }))};
 }
@@ -174,9 +180,9 @@ struct PureFunction {
 };
 
 constexpr std::array<PureFunction, 34> pure_functions{{
-    {"RTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), false, true)}; }},
-    {"LTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, false)}; }},
-    {"TRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(to_text(v[0]), true, true)}; }},
+    {"RTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(v[0], false, true)}; }},
+    {"LTRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(v[0], true, false)}; }},
+    {"TRIM", 1, type_of_first, [](const Values& v) { return Cell{trim(v[0], true, true)}; }},
     {"UPPER", 1, type_of_first, change_case<std::toupper>},
     {"LOWER", 1, type_of_first, change_case<std::tolower>},
     {"SUBSTRING", 3, type_of_first, substring},
@@ -227,6 +233,7 @@ BoundExpression bind_pure(const PureFunction& function, Arguments arguments) {
     ColumnType type = function.type(arguments);
     return {type, [&function, type, arguments = std::move(arguments)](const Frame& frame) {
                 Values values;
+                values.reserve(arguments.size());
                 for (const BoundExpression& argument : arguments) {
                     values.push_back(argument.value(frame));
                     if (is_null(values.back())) return Cell{};
@@ -341,7 +348,7 @@ BoundExpression look_up_database(BoundExpression key, std::string_view from, std
                                      [&](const Column& column) { return column.name == name; }) -
                         databases->columns.begin());
                 };
-                const RowsPtr rows = frame.server->rows(*databases);
+                const RowsPtr rows = frame.server->rows(*databases, {});
                 const std::size_t known = index(from);
                 const auto row = std::find_if(rows->begin(), rows->end(), [&](const Row& candidate) {
                     return compare(candidate[known], wanted, false) == 0;

@@ -37,8 +37,13 @@ bool in_set(char sign, std::string_view& rest) {
 bool is_like(std::string_view text, std::string_view pattern) {
     if (pattern.empty()) return text.empty();
     if (pattern.front() == '%') {
-        for (std::size_t skip = 0; skip <= text.size(); ++skip) {
-            if (is_like(text.substr(skip), pattern.substr(1))) return true;
+        pattern.remove_prefix(1);
+        if (pattern.empty()) return true;
+        const bool plain = std::string_view("%[_").find(pattern.front()) == std::string_view::npos;
+        // What follows is where its first sign is.
+        const auto next = [&](std::size_t from) { return plain ? text.find(pattern.front(), from) : from; };
+        for (std::size_t skip = next(0); skip <= text.size(); skip = next(skip + 1)) {
+            if (is_like(text.substr(skip), pattern)) return true;
         }
         return false;
     }

@@ -34,6 +34,8 @@ struct BoundSource {
     bool recursion = false;  // the rows that the round before gave, see QueryPlan::recursive
     std::vector<std::vector<BoundExpression>> values;
     std::vector<Column> columns;
+    // Of a relation: what expressions read, found out as they are bound.
+    std::shared_ptr<ColumnSet> read_columns;
     std::vector<BoundExpression> arguments;
     std::optional<BoundExpression> on;
 };
@@ -71,6 +73,9 @@ class QueryPlan {
     std::optional<BoundExpression> offset;
     std::optional<BoundExpression> fetch;
     mutable PlanMemory memory;
+
+    // Whether rows stay the same rows where one of their columns is left out.
+    bool has_independent_columns() const;
 };
 
 // A table that column names may refer to.
@@ -78,6 +83,7 @@ struct ScopeTable {
     std::string name;  // alias, or the table's own
     std::vector<Column> columns;
     bool nullable = false;  // a side of an outer join
+    std::shared_ptr<ColumnSet> read_columns;
 };
 using Scope = std::vector<ScopeTable>;
 
@@ -109,6 +115,7 @@ struct QueryFrame {
     // SELECT @x = ...: takes the values of one row after the other, which the next row sees.
     Variables* assigned = nullptr;
     const std::vector<Row>* recursion = nullptr;  // what the round before gave
+    const ColumnSet* wanted = nullptr;            // the other columns of the result may be NULL
 };
 
 std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame);

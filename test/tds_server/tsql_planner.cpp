@@ -100,7 +100,11 @@ class SelectPlanner {
             table.nullable = table.nullable || all_before;
         const bool outer = source.join == Join::left || source.join == Join::outer_apply || source.join == Join::full;
         check_name_is_free(name);
-        scope_.push_back({name, bound.columns, outer});
+        if (bound.relation != nullptr) bound.read_columns = std::make_shared<ColumnSet>(bound.columns.size());
+        // Arguments of a table-valued function meet the first columns of its rows.
+        for (std::size_t i = 0; bound.read_columns && i < std::min(bound.arguments.size(), bound.columns.size()); ++i)
+            (*bound.read_columns)[i] = true;
+        scope_.push_back({name, bound.columns, outer, bound.read_columns});
         if (source.on) bound.on = bind(*source.on);
         plan_.sources.push_back(std::move(bound));
     }
@@ -348,7 +352,7 @@ std::shared_ptr<const QueryPlan> plan_common_table(const CommonTable& table, con
 }
 
 void plan_union_order(const Query& query, const BindContext& context, QueryPlan& plan) {
-    const Scope scope{{"", plan.columns, false}};
+    const Scope scope{{"", plan.columns, false, nullptr}};
     BindContext over = context;
     over.scope = &scope;
     for (const OrderKey& key : query.order_by) {

@@ -22,7 +22,9 @@ namespace tds_server {
 namespace {
 
 bool is_true(const BoundExpression& condition, const Frame& frame) {
-    return condition.value(frame) == Cell{true};
+    const Cell value = condition.value(frame);
+    const auto* truth = std::get_if<bool>(&value);
+    return truth != nullptr && *truth;
 }
 
 std::string identity(const Cell& value, const Collation& collation) {
@@ -46,6 +48,7 @@ std::vector<Cell> values_of(const std::vector<BoundExpression>& expressions, con
 
 std::vector<Cell> values_of(const std::vector<BoundOrder>& keys, const Frame& frame) {
     std::vector<Cell> values;
+    values.reserve(keys.size());
     for (const BoundOrder& key : keys)
         values.push_back(key.value.value(frame));
     return values;
@@ -122,7 +125,7 @@ class SelectRun {
     // What is the same for every row to the left.
     RowsPtr rows_of_source(const BoundSource& source) {
         if (source.relation != nullptr) {
-            kept_.push_back(around_.server.rows(*source.relation));
+            kept_.push_back(around_.server.rows(*source.relation, *source.read_columns));
             return kept_.back();
         }
         if (source.recursion) return keep(*around_.recursion);
@@ -150,13 +153,15 @@ class SelectRun {
             if (lateral) rows = keep(run_query(*source.query, {around_.server, around_.variables, &outside}));
             const std::vector<Cell> arguments = values_of(source.arguments, outside);
             const std::size_t before = joined.size();
+            Tuple tuple = left;
+            tuple.push_back(nullptr);
+            const Frame beside = frame(&tuple);
             for (const Row& row : *rows) {
                 if (!fits_arguments(row, arguments)) continue;
-                Tuple tuple = left;
-                tuple.push_back(&row);
-                if (source.on && !is_true(*source.on, frame(&tuple))) continue;
+                tuple.back() = &row;
+                if (source.on && !is_true(*source.on, beside)) continue;
                 if (keeps_rights) matched_rows.insert(&row);
-                joined.push_back(std::move(tuple));
+                joined.push_back(tuple);
             }
             const bool keeps_left =
                 source.join == Join::left || source.join == Join::outer_apply || source.join == Join::full;
@@ -203,34 +208,56 @@ class SelectRun {
         return groups;
     }
 
+    Row row_of(const Frame& frame) const {
+        if (around_.wanted == nullptr) return values_of(plan_.values, frame);
+        Row row(plan_.values.size());
+        for (std::size_t i = 0; i < row.size(); ++i)
+            if (has_column(*around_.wanted, i)) row[i] = plan_.values[i].value(frame);
+        return row;
+    }
+
     struct Candidate {
-        Row row;
+        const Frame* frame = nullptr;
         std::vector<Cell> keys;
     };
 
     std::vector<Row> rows_of(std::vector<Frame> frames) const {
         const std::vector<std::vector<Cell>> windows = windows_of(frames);
+        for (std::size_t i = 0; i < windows.size(); ++i)
+            frames[i].windows = &windows[i];
+        if (around_.assigned != nullptr) assign(frames);
+        const std::vector<Candidate> candidates = in_order(frames);
+        const std::size_t limit = count_of(plan_.top, frame(nullptr), candidates.size());
+        std::vector<Row> rows;
+        rows.reserve(std::min(limit, candidates.size()));
+        std::set<std::vector<std::string>> seen;
+        for (const Candidate& candidate : candidates) {
+            if (rows.size() >= limit) break;
+            Row row = row_of(*candidate.frame);
+            if (plan_.distinct && !seen.insert(identities(row, collation_)).second) continue;
+            rows.push_back(std::move(row));
+        }
+        return rows;
+    }
+
+    void assign(const std::vector<Frame>& frames) const {
+        for (const Frame& each : frames) {
+            Row row = row_of(each);
+            for (std::size_t v = 0; v < plan_.variables.size(); ++v)
+                (*around_.assigned)[plan_.variables[v]] = std::move(row[v]);
+        }
+    }
+
+    std::vector<Candidate> in_order(const std::vector<Frame>& frames) const {
         std::vector<Candidate> candidates;
         candidates.reserve(frames.size());
-        for (std::size_t i = 0; i < frames.size(); ++i) {
-            if (!windows.empty()) frames[i].windows = &windows[i];
-            candidates.push_back({values_of(plan_.values, frames[i]), values_of(plan_.order_by, frames[i])});
-            for (std::size_t v = 0; around_.assigned != nullptr && v < plan_.variables.size(); ++v)
-                (*around_.assigned)[plan_.variables[v]] = candidates.back().row[v];
-        }
+        for (const Frame& each : frames)
+            candidates.push_back({&each, values_of(plan_.order_by, each)});
         if (!plan_.order_by.empty())
             std::stable_sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
                 return order_of(a.keys, b.keys, plan_.order_by, collation_) < 0;
             });
-        const std::size_t limit = count_of(plan_.top, frame(nullptr), candidates.size());
-        std::vector<Row> rows;
-        std::set<std::vector<std::string>> seen;
-        for (Candidate& candidate : candidates) {
-            if (rows.size() >= limit) break;
-            if (plan_.distinct && !seen.insert(identities(candidate.row, collation_)).second) continue;
-            rows.push_back(std::move(candidate.row));
-        }
-        return rows;
+        return candidates;
     }
 
     // One vector a frame, with one value a window function.
@@ -335,6 +362,13 @@ std::vector<Row> run_recursion(const QueryPlan& plan, const QueryFrame& frame) {
 }
 
 }  // namespace
+
+bool QueryPlan::has_independent_columns() const {
+    const bool distinct =
+        std::any_of(branches.begin(), branches.end(), [](const BoundSelect& branch) { return branch.distinct; });
+    const bool all = std::all_of(keep_duplicates.begin(), keep_duplicates.end(), [](bool keep) { return keep; });
+    return all && !distinct && !recursive && order_by.empty();
+}
 
 std::vector<Row> run_query(const QueryPlan& plan, const QueryFrame& frame) {
     if (plan.recursive) return run_recursion(plan, frame);

@@ -258,7 +258,9 @@ void write_moment(ByteWriter& writer, const Cell& cell, const ColumnType& type) 
 }
 
 std::string encode_string(const Cell& cell, const ColumnType& type) {
-    std::string text = text_of(cell);
+    const auto* own = std::get_if<std::string>(&cell);
+    const std::string made = own != nullptr ? std::string() : text_of(cell);
+    const std::string_view text = own != nullptr ? *own : made;
     if (type.type == SqlType::varbinary) return parse_hex(text);
     std::string bytes = is_wide(type.type) ? utf8_to_utf16le(text) : utf8_to_cp1252(text);
     if (!is_max(type) && bytes.size() > byte_length(type))

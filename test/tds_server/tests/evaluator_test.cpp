@@ -102,6 +102,9 @@ TEST(Evaluator, Filters) {
     EXPECT_EQ(value_of("SELECT COUNT(*) FROM sys.databases WHERE database_id = 1 OR NOT database_id < 7"), integer(2));
     EXPECT_EQ(value_of("SELECT COUNT(*) FROM sys.databases WHERE database_id BETWEEN 2 AND 3"), integer(2));
     EXPECT_EQ(value_of("SELECT COUNT(*) FROM sys.databases WHERE name LIKE N'%dB'"), integer(3));
+    EXPECT_EQ(value_of("SELECT CASE WHEN N'abcbd' LIKE N'%%B_' THEN 1 ELSE 0 END"), integer(1));
+    EXPECT_EQ(value_of("SELECT CASE WHEN N'abcbd' LIKE N'%[bc]c%' THEN 1 ELSE 0 END"), integer(1));
+    EXPECT_EQ(value_of("SELECT CASE WHEN N'abcbd' LIKE N'%b' OR N'' LIKE N'%x%' THEN 1 ELSE 0 END"), integer(0));
     EXPECT_EQ(value_of("SELECT COUNT(*) FROM sys.databases WHERE create_date < '2004-01-01'"), integer(2));
 }
 

@@ -194,16 +194,22 @@ TEST(Happenings, ViewsAreSlowOrFail) {
     EXPECT_EQ(server.error_of("SELECT wait_type FROM sys.dm_os_wait_stats"), 0);
 }
 
+EngineOptions sharing(const std::shared_ptr<SharedMemory>& memory, const char* name) {
+    EngineOptions options = test_options();
+    options.memory = memory;
+    options.share_results = true;
+    options.server_name = name;
+    return options;
+}
+
+Cell shared_cell(const Reply& reply, std::size_t part) {
+    return std::get<SharedResultPtr>(reply.at(part))->set.rows.at(0).at(0);
+}
+
 // Equal servers at equal moments answer from one memory, but never with each other's names.
 TEST(Sharing, OnlyWhatIsEqual) {
     const auto memory = make_shared_memory(test_fixture());
-    const auto make = [&](const char* name) {
-        EngineOptions options = test_options();
-        options.memory = memory;
-        options.share_results = true;
-        options.server_name = name;
-        return make_fixture_engine(std::move(options));
-    };
+    const auto make = [&](const char* name) { return make_fixture_engine(sharing(memory, name)); };
     const auto a = make("A");
     const auto b = make("B");
     const auto cell = [](const Reply& reply) { return std::get<SharedResultPtr>(reply.at(0))->set.rows.at(0).at(0); };
@@ -225,6 +231,32 @@ TEST(Sharing, OnlyWhatIsEqual) {
     b->set_profile(none);
     EXPECT_EQ(cell(b->execute(counters, two)), integer(0));
     EXPECT_NE(cell(a->execute(counters, two)), integer(0));
+}
+
+// The view has the server's name in it, which matters only to those who read that column.
+TEST(Sharing, DependsOnTheColumnsThatAreRead) {
+    const auto memory = make_shared_memory(test_fixture());
+    Asker a(sharing(memory, "A"));
+    Asker b(sharing(memory, "B"));
+    const char* backups = "SELECT COUNT(*) FROM msdb.dbo.backupset WHERE type = 'D'";
+    EXPECT_EQ(shared_cell(a.ask(backups), 0), shared_cell(b.ask(backups), 0));
+    EXPECT_EQ(a.engine->reuse().recalled + b.engine->reuse().recalled, 1U);
+    const char* name = "SELECT MAX(server_name) FROM msdb.dbo.backupset";
+    EXPECT_EQ(shared_cell(a.ask(name), 0), Cell{"A"});
+    EXPECT_EQ(shared_cell(b.ask(name), 0), Cell{"B"});
+}
+
+TEST(Sharing, RowsReadBeforeInTheBatchStayTheSessionsOwn) {
+    const auto memory = make_shared_memory(test_fixture());
+    Asker one(sharing(memory, "A"));
+    Asker two(sharing(memory, "A"));
+    one.client.spid = 4711;
+    two.client.spid = 4712;
+    const char* sessions =
+        "SELECT MAX(session_id) FROM sys.dm_exec_sessions;"
+        "SELECT COUNT(*) FROM sys.dm_exec_sessions WHERE session_id = 4711";
+    EXPECT_EQ(shared_cell(one.ask(sessions), 1), integer(1));
+    EXPECT_EQ(shared_cell(two.ask(sessions), 1), integer(0));
 }
 
 }  // namespace

@@ -139,6 +139,9 @@ TEST(Query, ErrorsReachAsFarAsOnARealServer) {
     EXPECT_EQ(sets(server.ask("SELECT 1; SELECT CAST(N'x' AS int); SELECT 2")), 1);
     EXPECT_EQ(sets(server.ask("SELECT 1; EXEC sys.sp_executesql N'SELECT CAST(N''x'' AS int)'; SELECT 2")), 1);
     EXPECT_EQ(server.value_of("SELECT TRY_CAST(N'x' AS int)"), Cell{});
+    // A text that is no date is an error only where a row meets it.
+    EXPECT_EQ(server.error_of("SELECT name FROM sys.databases WHERE create_date > 'x'"), 241);
+    EXPECT_EQ(server.error_of("SELECT name FROM sys.databases WHERE database_id < 0 AND create_date > 'x'"), 0);
     EXPECT_EQ(server.value_of("BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT ERROR_NUMBER() AS n END CATCH"),
               integer(8134));
 }
