@@ -87,7 +87,7 @@ AS $$
 DECLARE
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
     is_whole constant boolean := vitals.add_series(tenant_schema, parts);
-    layouts vitals.part_layout[];
+    made record;
     -- Not the same statement with a condition: one that could write to known_parts waits for whoever changes metric types.
     remember_sql constant text := $sql$, remembered AS (
              INSERT INTO %1$I.known_parts (names_hash, part_key, names, positions, scales, cpu, memory, connections)
@@ -97,7 +97,7 @@ DECLARE
              ON CONFLICT DO NOTHING
          )$sql$;
 BEGIN
-    EXECUTE format(
+    made := vitals.execute_row(format(
         $sql$WITH part AS MATERIALIZED (
              SELECT e.nr, (p ->> 'ref')::uuid AS ref, p ? 'hash' AS has_hash, p -> 'names' AS names
              FROM jsonb_array_elements($1) WITH ORDINALITY AS e (p, nr)
@@ -122,7 +122,8 @@ BEGIN
              GROUP BY o.nr, v.cut
          ), hashed AS MATERIALIZED (
              SELECT c.*, h.hash, k.part_key
-             FROM content AS c CROSS JOIN LATERAL (SELECT md5(c.series_keys::text || $5)::uuid AS hash) AS h
+             -- OFFSET keeps it from being worked out again for each part that it is compared with.
+             FROM content AS c CROSS JOIN LATERAL (SELECT md5(c.series_keys::text || $5)::uuid AS hash OFFSET 0) AS h
              LEFT JOIN LATERAL (SELECT k.part_key FROM %1$I.series_parts AS k WHERE k.hash = h.hash LIMIT 1) AS k ON true
          ), chosen AS MATERIALIZED (
              SELECT DISTINCT ON (h.nr) h.*
@@ -143,10 +144,9 @@ BEGIN
              FROM part AS p LEFT JOIN chosen AS c USING (nr) LEFT JOIN new_part AS n ON n.hash = c.hash
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
          SELECT array_agg((l.ref, l.part_key, l.series_keys, l.names, l.positions, l.scales, l.cpu, l.memory, l.connections,
-                           l.is_whole)::vitals.part_layout)
-         FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING parts, has_room, remember, is_whole, salt;
-    RETURN layouts;
+                           l.is_whole)::vitals.part_layout) AS layouts
+         FROM layout AS l$sql$, tenant_schema), parts, has_room, remember, is_whole, salt);
+    RETURN made.layouts;
 END
 $$;
 COMMENT ON FUNCTION vitals.add_parts(name, jsonb, boolean, text) IS
@@ -158,32 +158,30 @@ LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 AS $$
 DECLARE
-    known vitals.part_layout[];
-    new_parts jsonb;
+    found record;
 BEGIN
-    EXECUTE format(
+    found := vitals.query_row(format(
         $sql$WITH part AS MATERIALIZED (
              SELECT DISTINCT ON (p ->> 'ref') (p ->> 'ref')::uuid AS ref, p ->> 'hash' AS hash, p -> 'names' AS names
              FROM jsonb_array_elements($1) AS s, jsonb_array_elements(s -> 'parts') AS p
              ORDER BY p ->> 'ref', p ? 'names' DESC
          )
          SELECT array_agg((p.ref, k.part_key, k.series_keys, k.names, k.positions, k.scales, k.cpu, k.memory, k.connections,
-                           true)::vitals.part_layout) FILTER (WHERE k.names_hash IS NOT NULL),
+                           true)::vitals.part_layout) FILTER (WHERE k.names_hash IS NOT NULL) AS known,
                 jsonb_agg(jsonb_strip_nulls(jsonb_build_object('ref', p.ref, 'hash', p.hash)) || jsonb_build_object('names', coalesce(
                     p.names,
                     -- Names stand once in a batch, perhaps in a set that is not looked at now.
                     (SELECT q -> 'names' FROM jsonb_array_elements($2) AS s, jsonb_array_elements(s -> 'parts') AS q
                      WHERE q ->> 'hash' = p.hash AND q ? 'names' LIMIT 1),
-                    vitals.want_names()))) FILTER (WHERE k.names_hash IS NULL)
+                    vitals.want_names()))) FILTER (WHERE k.names_hash IS NULL) AS new_parts
          FROM part AS p
          LEFT JOIN LATERAL (SELECT k.*, r.series_keys
                             FROM %1$I.known_parts AS k LEFT JOIN %1$I.series_parts AS r USING (part_key)
-                            WHERE k.names_hash = p.hash::uuid LIMIT 1) AS k ON true$sql$, tenant_schema)
-        INTO known, new_parts USING sets, told;
-    IF new_parts IS NOT NULL THEN
-        known := known || vitals.add_parts(tenant_schema, new_parts, remember, salt);
+                            WHERE k.names_hash = p.hash::uuid LIMIT 1) AS k ON true$sql$, tenant_schema), sets, told);
+    IF found.new_parts IS NOT NULL THEN
+        RETURN found.known || vitals.add_parts(tenant_schema, found.new_parts, remember, salt);
     END IF;
-    RETURN known;
+    RETURN found.known;
 END
 $$;
 COMMENT ON FUNCTION vitals.parts_of_sets(name, jsonb, jsonb, boolean, text) IS
@@ -197,7 +195,7 @@ AS $$
 DECLARE
     most_sets constant bigint := vitals.most_sets(tenant_schema);
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
-    layouts vitals.set_layout[];
+    made record;
     remember_sql constant text := $sql$, remembered AS (
              INSERT INTO %1$I.known_sets (names_hash, set_key, positions, scales, cpu, memory, connections)
              SELECT l.names_hash, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections
@@ -207,7 +205,7 @@ DECLARE
              ON CONFLICT DO NOTHING
          )$sql$;
 BEGIN
-    EXECUTE format(
+    made := vitals.execute_row(format(
         $sql$WITH used AS MATERIALIZED (
              SELECT (s ->> 'nr')::integer AS set_nr, (s ->> 'hash')::uuid AS names_hash, p.part_nr, l.*,
                     (sum(l.names) OVER parts_before)::integer - l.names AS first_value,
@@ -243,7 +241,8 @@ BEGIN
                    GROUP BY m.set_nr) AS p
          ), hashed AS MATERIALIZED (
              SELECT v.*, h.hash, k.set_key
-             FROM variant AS v CROSS JOIN LATERAL (SELECT md5(v.series_keys::text || $6)::uuid AS hash) AS h
+             -- OFFSET keeps it from being worked out again for each set that it is compared with.
+             FROM variant AS v CROSS JOIN LATERAL (SELECT md5(v.series_keys::text || $6)::uuid AS hash OFFSET 0) AS h
              -- The limit makes it a look-up, whatever the planner knows of the tables.
              LEFT JOIN LATERAL (SELECT k.set_key FROM %1$I.series_sets AS k
                                 -- None that was made of a part while somebody deleted that.
@@ -281,10 +280,9 @@ BEGIN
                     c.connections, a.is_whole AND ($3 OR NOT coalesce(c.plain, true)) AS is_whole
              FROM asked AS a LEFT JOIN chosen AS c USING (set_nr) LEFT JOIN new_set AS n ON n.hash = c.hash
          )$sql$ || CASE WHEN remember THEN remember_sql ELSE '' END || $sql$
-         SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout)
-         FROM layout AS l$sql$, tenant_schema)
-        INTO layouts USING sets, parts, has_room, most_sets, remember, salt;
-    RETURN layouts;
+         SELECT array_agg((l.set_nr, l.set_key, l.positions, l.scales, l.cpu, l.memory, l.connections)::vitals.set_layout) AS layouts
+         FROM layout AS l$sql$, tenant_schema), sets, parts, has_room, most_sets, remember, salt);
+    RETURN made.layouts;
 END
 $$;
 COMMENT ON FUNCTION vitals.compose_sets(name, jsonb, vitals.part_layout[], boolean, text) IS

@@ -74,7 +74,7 @@ BEGIN
     IF rest = '{}' THEN
         RETURN;
     END IF;
-    EXECUTE format(
+    PERFORM vitals.execute_row(format(
         $sql$WITH candidate AS MATERIALIZED (
              SELECT n.server_id, n.collected_at, n.id AS snapshot_id, n.set_key, n.vals, true AS is_new
              FROM %1$I.server_snapshots AS n
@@ -127,8 +127,7 @@ BEGIN
          SET collected_at = excluded.collected_at, snapshot_id = excluded.snapshot_id, set_key = excluded.set_key,
              connection_count = excluded.connection_count, cpu_percent = excluded.cpu_percent,
              memory_percent = excluded.memory_percent, older_series = excluded.older_series, older_vals = excluded.older_vals, older_times = excluded.older_times$sql$,
-        tenant_schema)
-        USING rest, snapshot_ids, since, until;
+        tenant_schema), rest, snapshot_ids, since, until);
 END
 $$;
 COMMENT ON FUNCTION vitals.merge_latest(name, uuid[], uuid[], vitals.set_layout[], timestamptz, timestamptz) IS
