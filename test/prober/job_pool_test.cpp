@@ -154,6 +154,25 @@ TEST_F(JobPoolTest, StartsThreadsAsTheyAreNeeded) {
     ASSERT_TRUE(wait_reported(23));
 }
 
+TEST_F(JobPoolTest, LeavesOutNamesThatTheJobSaysAreKnown) {
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_reported(1));
+    ASSERT_TRUE(results.at(1).series);
+    EXPECT_FALSE(results.at(1).without_names);
+    core::Job again = job_of(2, "a");
+    again.series = {*results.at(1).series};
+    pool->submit(std::move(again));
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_TRUE(results.at(2).without_names);
+    EXPECT_EQ(results.at(2).numbers, std::vector<double>{2});
+    core::Job with_another_list = job_of(3, "a");
+    with_another_list.series = {{results.at(1).series->number + 1, 1}};
+    pool->submit(std::move(with_another_list));
+    ASSERT_TRUE(wait_reported(3));
+    EXPECT_FALSE(results.at(3).without_names);
+}
+
 TEST_F(JobPoolTest, KeepsOneSessionPerTarget) {
     const auto pool = make_pool(3);
     for (const std::uint64_t id : {1U, 2U, 3U})
