@@ -44,8 +44,7 @@ PlanCache cache{};
 
 bool is_of(const KeptPlan& kept, const PlannedQuery& query, std::uint32_t hash) {
     return kept.plan != nullptr && kept.hash == hash && kept.role == GetUserId() && kept.changes == query.changes &&
-           kept.count == query.count &&
-           memcmp(kept.types, query.types, sizeof(Oid) * query.count) == 0 &&
+           kept.count == query.count && memcmp(kept.types, query.types, sizeof(Oid) * query.count) == 0 &&
            strcmp(kept.statement, query.statement) == 0;
 }
 

@@ -12,7 +12,7 @@ constexpr int max_planned_arguments = 8;
 struct PlannedQuery {
     const char* statement;
     bool changes;  // false: a SELECT, as of the active snapshot; true: what it changes is seen by what comes after it
-    int count;  // of arguments
+    int count;     // of arguments
     Oid types[max_planned_arguments];
     Datum values[max_planned_arguments];
     char nulls[max_planned_arguments + 1];  // 'n' where an argument is NULL, else ' '
