@@ -121,22 +121,6 @@ PlannedQuery query_of(FunctionCallInfo fcinfo) {
     return query;
 }
 
-}  // namespace
-
-void run_planned(PlannedQuery& query, long most_rows) {
-    SPIPlanPtr plan = plan_for(query);
-    volatile int outcome = 0;
-    ++cache.running;
-    PG_TRY();
-    { outcome = SPI_execute_plan(plan, query.values, query.nulls, !query.changes, most_rows); }
-    PG_FINALLY();
-    { --cache.running; }
-    PG_END_TRY();
-    if (outcome < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(outcome));
-}
-
-namespace {
-
 Datum first_row_of(FunctionCallInfo fcinfo, bool changes) {
     PlannedQuery query = query_of(fcinfo);
     query.changes = changes;
@@ -150,6 +134,18 @@ Datum first_row_of(FunctionCallInfo fcinfo, bool changes) {
 }
 
 }  // namespace
+
+void run_planned(PlannedQuery& query, long most_rows) {
+    SPIPlanPtr plan = plan_for(query);
+    volatile int outcome = 0;
+    ++cache.running;
+    PG_TRY();
+    { outcome = SPI_execute_plan(plan, query.values, query.nulls, !query.changes, most_rows); }
+    PG_FINALLY();
+    { --cache.running; }
+    PG_END_TRY();
+    if (outcome < 0) elog(ERROR, "statement failed: %s", SPI_result_code_string(outcome));
+}
 
 }  // namespace vitals::ext
 

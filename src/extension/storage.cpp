@@ -18,6 +18,15 @@ constexpr std::chrono::seconds upgrade_time_limit{60};
 constexpr int most_steps = 8;
 constexpr int most_prunings = 4;
 
+void prune(const Tenant& tenant) {
+    for (int step = 0; step < most_prunings; ++step) {
+        pg::Transaction transaction("removing sets of series", tenant.role, time_limit);
+        const auto rows = pg::query("SELECT 1 WHERE vitals.prune_sets($1::name)", {tenant.schema});
+        transaction.commit();
+        if (rows.empty()) return;
+    }
+}
+
 }  // namespace
 
 Stored store(const Tenant& tenant, const std::vector<const core::PollRecord*>& records, core::KnownSets& known,
@@ -50,19 +59,6 @@ void upgrade(Tenant& tenant) {
     transaction.commit();
     tenant.version = VITALS_VERSION;
 }
-
-namespace {
-
-void prune(const Tenant& tenant) {
-    for (int step = 0; step < most_prunings; ++step) {
-        pg::Transaction transaction("removing sets of series", tenant.role, time_limit);
-        const auto rows = pg::query("SELECT 1 WHERE vitals.prune_sets($1::name)", {tenant.schema});
-        transaction.commit();
-        if (rows.empty()) return;
-    }
-}
-
-}  // namespace
 
 bool maintain(const Tenant& tenant) {
     const auto schema = tenant.schema;

@@ -22,18 +22,6 @@ using test::Login7;
 using test::ScriptedServer;
 using test::TdsTalk;
 
-core::Job plain_job(std::uint16_t port) {
-    core::Job job;
-    job.connector = "mssql";
-    job.host = "127.0.0.1";
-    job.port = port;
-    job.username = "vitals";
-    job.password = core::Secret("vitals");
-    job.deadline = ample_deadline;
-    job.options["encrypt"] = "off";
-    return job;
-}
-
 // What a job's login looks like. The server hangs up then.
 Login7 login_of(const std::function<void(core::Job&)>& change) {
     Login7 login;

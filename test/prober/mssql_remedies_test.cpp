@@ -38,15 +38,8 @@ Rows failed_rows(const core::Result& result) {
 }
 
 core::Job check_of(std::uint16_t port) {
-    core::Job job;
-    job.connector = "mssql";
+    core::Job job = plain_job(port);
     job.kind = core::JobKind::check;
-    job.host = "127.0.0.1";
-    job.port = port;
-    job.username = "vitals";
-    job.password = core::Secret("vitals");
-    job.deadline = ample_deadline;
-    job.options["encrypt"] = "off";
     return job;
 }
 

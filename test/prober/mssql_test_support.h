@@ -30,6 +30,19 @@ constexpr std::chrono::milliseconds lateness{250};
 // For tests that are about something else than the deadline.
 constexpr std::chrono::seconds ample_deadline{20};
 
+// Of a server on this port, in the clear.
+inline core::Job plain_job(std::uint16_t port) {
+    core::Job job;
+    job.connector = "mssql";
+    job.host = "127.0.0.1";
+    job.port = port;
+    job.username = "vitals";
+    job.password = core::Secret("vitals");
+    job.deadline = ample_deadline;
+    job.options["encrypt"] = "off";
+    return job;
+}
+
 using Definitions = std::shared_ptr<const core::MetricGroups>;
 
 // Of JSON texts.

@@ -68,9 +68,8 @@ std::string remedy_for_own_reading(const core::Failure& failure, const MssqlOpti
         case ErrorClass::version:
         case ErrorClass::protocol:
             if (options.procedures) return std::string(install_procedures);
-            return "check host and port, and that nothing between changes what is sent: a SQL Server from 2012 on "
-                   "answers "
-                   "this";
+            return "check host and port, and that nothing between changes what is sent: "
+                   "a SQL Server from 2012 on answers this";
         default:
             return "look the number of the error up, and see the error log of the server";
     }
@@ -137,9 +136,8 @@ std::string remedy_for_opening(const core::Failure& failure) {
             return "check host and port: something else answers there";
         case ErrorClass::timeout:
         case ErrorClass::connection_lost:
-            return "check host and port: what listens there does not answer as a SQL Server does; if it is one, see "
-                   "its "
-                   "error log, and what is between (a proxy, a firewall)";
+            return "check host and port: what listens there does not answer as a SQL Server does; "
+                   "if it is one, see its error log, and what is between (a proxy, a firewall)";
         default:
             return "see the error log of the server";
     }
@@ -169,9 +167,8 @@ std::string remedy_for_login(const core::Failure& failure, const MssqlOptions& o
 std::string remedy_for_session(const core::Failure& failure) {
     switch (failure.error_class) {
         case ErrorClass::connection_lost:
-            return "see in the error log of the server what ended the connection; if it is not there, something "
-                   "between "
-                   "did (a proxy, a firewall)";
+            return "see in the error log of the server what ended the connection; "
+                   "if it is not there, something between did (a proxy, a firewall)";
         case ErrorClass::protocol:
             return "check host and port: what answers there logs in as a SQL Server does, and does not answer as one";
         default:
