@@ -20,7 +20,7 @@ SetHash hash_of(const SeriesList::Parts& parts) {
 
 }  // namespace
 
-SeriesPart::SeriesPart(const SetHash& hash, const Names& names, std::shared_ptr<std::size_t> used)
+SeriesPart::SeriesPart(const SetHash& hash, const Names& names, std::shared_ptr<SeriesUsage> used)
     : hash_(hash), used_(std::move(used)) {
     ends_.reserve(2 * names.size());
     for (const auto* name : names) {
@@ -30,11 +30,11 @@ SeriesPart::SeriesPart(const SetHash& hash, const Names& names, std::shared_ptr<
         }
     }
     texts_.shrink_to_fit();
-    *used_ += bytes();
+    used_->add(bytes());
 }
 
 SeriesPart::~SeriesPart() {
-    *used_ -= bytes();
+    used_->remove(bytes());
 }
 
 std::size_t SeriesPart::bytes() const noexcept {
@@ -46,13 +46,13 @@ std::string_view SeriesPart::text(std::size_t i) const {
     return std::string_view(texts_).substr(begin, ends_[i] - begin);
 }
 
-SeriesList::SeriesList(Parts parts, std::vector<std::uint16_t> order, std::shared_ptr<std::size_t> used)
+SeriesList::SeriesList(Parts parts, std::vector<std::uint16_t> order, std::shared_ptr<SeriesUsage> used)
     : parts_(std::move(parts)), order_(std::move(order)), hash_(hash_of(parts_)), used_(std::move(used)) {
-    *used_ += bytes();
+    used_->add(bytes());
 }
 
 SeriesList::~SeriesList() {
-    *used_ -= bytes();
+    used_->remove(bytes());
 }
 
 std::size_t SeriesList::bytes() const noexcept {

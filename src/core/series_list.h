@@ -18,11 +18,30 @@
 
 namespace vitals::core {
 
+// What names take, in bytes: those of a tenant, and with them those of all that a collector has.
+class SeriesUsage {
+  public:
+    explicit SeriesUsage(std::shared_ptr<SeriesUsage> all = nullptr) : all_(std::move(all)) {}
+    void add(std::size_t bytes) noexcept {
+        bytes_ += bytes;
+        if (all_) all_->add(bytes);
+    }
+    void remove(std::size_t bytes) noexcept {
+        bytes_ -= bytes;
+        if (all_) all_->remove(bytes);
+    }
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+
+  private:
+    std::size_t bytes_ = 0;
+    std::shared_ptr<SeriesUsage> all_;
+};
+
 // A part of a set (parts_of) with its names, packed: thousands of servers may each have some of their own.
 class SeriesPart {
   public:
     // used: where its bytes are counted as long as it lives.
-    SeriesPart(const SetHash& hash, const Names& names, std::shared_ptr<std::size_t> used);
+    SeriesPart(const SetHash& hash, const Names& names, std::shared_ptr<SeriesUsage> used);
     SeriesPart(const SeriesPart&) = delete;
     SeriesPart& operator=(const SeriesPart&) = delete;
     ~SeriesPart();
@@ -39,14 +58,14 @@ class SeriesPart {
     SetHash hash_;
     std::string texts_;                // metric and instance of each, one after the other
     std::vector<std::uint32_t> ends_;  // of each text
-    std::shared_ptr<std::size_t> used_;
+    std::shared_ptr<SeriesUsage> used_;
 };
 
 class SeriesList {
   public:
     using Parts = std::vector<std::shared_ptr<const SeriesPart>>;
     // order: where in the result the values of the parts are, part by part.
-    SeriesList(Parts parts, std::vector<std::uint16_t> order, std::shared_ptr<std::size_t> used);
+    SeriesList(Parts parts, std::vector<std::uint16_t> order, std::shared_ptr<SeriesUsage> used);
     SeriesList(const SeriesList&) = delete;
     SeriesList& operator=(const SeriesList&) = delete;
     ~SeriesList();
@@ -69,21 +88,24 @@ class SeriesList {
     Parts parts_;
     std::vector<std::uint16_t> order_;
     SetHash hash_;
-    std::shared_ptr<std::size_t> used_;
+    std::shared_ptr<SeriesUsage> used_;
 };
 
 // Makes the lists of a tenant. What its targets have in common is there once, for as long as somebody has it.
 class SeriesLists {
   public:
+    // all: where what it takes is counted with that of others.
+    explicit SeriesLists(std::shared_ptr<SeriesUsage> all = nullptr)
+        : used_(std::make_shared<SeriesUsage>(std::move(all))) {}
     std::shared_ptr<const SeriesList> list_of(const std::vector<Value>& values);
-    // What all that is in use takes, in bytes.
-    [[nodiscard]] std::size_t used() const noexcept { return *used_; }
+    // Of all that is in use.
+    [[nodiscard]] std::size_t used() const noexcept { return used_->bytes(); }
 
   private:
     std::shared_ptr<const SeriesPart> part_of(const Names& names);
     void forget_unused();
 
-    std::shared_ptr<std::size_t> used_ = std::make_shared<std::size_t>(0);
+    std::shared_ptr<SeriesUsage> used_;
     std::unordered_map<SetHash, std::weak_ptr<const SeriesPart>, FirstBytes> parts_;
     std::unordered_map<SetHash, std::weak_ptr<const SeriesList>, FirstBytes> lists_;
     std::size_t look_again_at_ = 1000;  // when so many are listed

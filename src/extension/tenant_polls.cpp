@@ -26,8 +26,9 @@ constexpr auto least_probe_deadline = 2s;
 // Of those that one poll or one passed cycle finds: more rows would say no more, however long the machine slept.
 constexpr std::int64_t most_skipped_rows = 10;
 
-// Of the names of all targets of a tenant. Beyond it, names come with the values.
+// Of the names of all targets of a tenant, and of all tenants. Beyond it, names come with the values.
 constexpr std::size_t most_series_bytes = std::size_t{128} * 1024 * 1024;
+constexpr std::size_t most_series_bytes_of_all = 4 * most_series_bytes;
 
 double milliseconds_of(Clock::duration span) {
     return std::chrono::duration<double, std::milli>(span).count();
@@ -224,8 +225,8 @@ void TenantRuntime::put_values(core::PollRecord& record, TargetRuntime& runtime,
     record.series = series_lists_.list_of(result.values);
     record.numbers = record.series->in_order(core::numbers_of(result.values));
     const bool whole = result.series && result.series->count == record.series->size();
-    if (whole && job.wanted == runtime.wanted && series_lists_.used() <= most_series_bytes)
-        runtime.series.add(*result.series, record.series);
+    const bool room = series_lists_.used() <= most_series_bytes && context_.series->bytes() <= most_series_bytes_of_all;
+    if (whole && room && job.wanted == runtime.wanted) runtime.series.add(*result.series, record.series);
 }
 
 core::PollRecord TenantRuntime::make_record(core::Schedule::Key key, Time next_due,

@@ -97,6 +97,7 @@ TenantRuntime::TenantRuntime(Tenant tenant, CollectorContext& context)
       prober_("tenant \"" + tenant_.name + "\"", [this] { return prober_settings(tenant_); }),
       network_(prober_network(tenant_)),
       problems_(tenant_.key, tenant_.name),
+      series_lists_(context.series),
       samples_(context.figures, problems_),
       next_maintenance_(Clock::now() + std::chrono::seconds{tenant_.key % maintenance_spread}) {
     // A session may ask for a poll before the tenant's tables could be read once.

@@ -39,6 +39,7 @@ struct CollectorContext {
     SharedDefinitions builtin;         // groups of the extension; never null
     std::vector<NamedProber> probers;  // as published last
     std::uint64_t last_job = 0;
+    std::shared_ptr<core::SeriesUsage> series = std::make_shared<core::SeriesUsage>();
 };
 
 // For people: class, message and the server's own number.

@@ -61,6 +61,20 @@ TEST(SeriesLists, ShareWhatIsTheSameAndCountItOnce) {
     EXPECT_EQ(lists.used(), 0U);
 }
 
+TEST(SeriesLists, CountWhatTheyTakeWithThatOfOthers) {
+    const auto all = std::make_shared<SeriesUsage>();
+    SeriesLists one(all);
+    SeriesLists other(all);
+    auto of_one = one.list_of(some_values);
+    const auto of_other = other.list_of(some_values);
+    EXPECT_NE(of_one, of_other) << "tenants have nothing in common";
+    EXPECT_EQ(one.used(), other.used());
+    EXPECT_EQ(all->bytes(), one.used() + other.used());
+    of_one.reset();
+    EXPECT_EQ(one.used(), 0U);
+    EXPECT_EQ(all->bytes(), other.used());
+}
+
 TEST(SeriesLists, ForgetWhatNobodyHas) {
     SeriesLists lists;
     for (int i = 0; i < 10'000; ++i)
