@@ -9,14 +9,18 @@
 extern "C" {
 #include "common/hashfn.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 }
 
 namespace vitals::ext {
 
 namespace {
 
-// A process that serves many tenants in turn keeps the plans of those it served last.
+// Some 3 MB for each of nine tenants that are stored for.
 constexpr int max_plans = 64;
+// A process that serves more tenants in turn than it has room for would replace each plan just before it is wanted
+// again: those that are in use stay, and what comes later is planned each time.
+constexpr int64 kept_for_us = INT64CONST(60) * USECS_PER_SEC;
 // A statement that is longer was not put together by a function of the extension: whoever wrote it takes no memory with
 // it for the rest of the session.
 constexpr std::size_t most_kept_bytes = 16384;
@@ -30,12 +34,11 @@ struct KeptPlan {
     bool changes;
     int count;
     Oid types[max_planned_arguments];
-    std::uint64_t last_used;
+    TimestampTz last_used;
 };
 
 struct PlanCache {
     KeptPlan plans[max_plans];
-    std::uint64_t uses;
     // Calls in progress. A tenant's view may call back, and must not have the plan freed that is reading it.
     int running;
 };
@@ -57,33 +60,35 @@ SPIPlanPtr prepare(PlannedQuery& query) {
     return plan;
 }
 
-// The place of what was used longest ago, or an empty one.
-KeptPlan& make_room() {
+// An empty place, or that of what was used longest ago; null where all are in use.
+KeptPlan* make_room() {
     KeptPlan* oldest = &cache.plans[0];
     for (KeptPlan& kept : cache.plans) {
         if (kept.last_used < oldest->last_used) oldest = &kept;
     }
     if (oldest->plan != nullptr) {
+        if (GetCurrentStatementStartTimestamp() - oldest->last_used < kept_for_us) return nullptr;
         SPI_freeplan(oldest->plan);
         pfree(oldest->statement);
     }
     *oldest = KeptPlan{};
-    return *oldest;
+    return oldest;
 }
 
 SPIPlanPtr keep(SPIPlanPtr plan, const PlannedQuery& query, std::uint32_t hash) {
-    KeptPlan& kept = make_room();
+    KeptPlan* kept = make_room();
+    if (kept == nullptr) return plan;
     char* statement = MemoryContextStrdup(TopMemoryContext, query.statement);
     SPI_keepplan(plan);
-    kept = KeptPlan{.plan = plan,
-                    .statement = statement,
-                    .hash = hash,
-                    .role = GetUserId(),
-                    .changes = query.changes,
-                    .count = query.count,
-                    .types = {},
-                    .last_used = ++cache.uses};
-    memcpy(kept.types, query.types, sizeof(Oid) * query.count);
+    *kept = KeptPlan{.plan = plan,
+                     .statement = statement,
+                     .hash = hash,
+                     .role = GetUserId(),
+                     .changes = query.changes,
+                     .count = query.count,
+                     .types = {},
+                     .last_used = GetCurrentStatementStartTimestamp()};
+    memcpy(kept->types, query.types, sizeof(Oid) * query.count);
     return plan;
 }
 
@@ -93,7 +98,7 @@ SPIPlanPtr plan_for(PlannedQuery& query) {
     const std::uint32_t hash = string_hash(query.statement, length + 1);
     for (KeptPlan& kept : cache.plans) {
         if (!is_of(kept, query, hash)) continue;
-        kept.last_used = ++cache.uses;
+        kept.last_used = GetCurrentStatementStartTimestamp();
         return kept.plan;
     }
     SPIPlanPtr plan = prepare(query);

@@ -25,6 +25,9 @@ SELECT vitals.query_row('SELECT name, id FROM public.query_row_things WHERE id =
 
 -- ---- more statements than are kept, and one that calls back while it runs
 SELECT count(vitals.query_row(format('SELECT %s + $1', n), 1)) AS different FROM generate_series(1, 200) AS n;
+-- Of more than there is room for the first stay, and not each in turn.
+SELECT count(*) AS kept, min(substring(ident FROM 'SELECT (\d+) \+')::integer) AS first, max(substring(ident FROM 'SELECT (\d+) \+')::integer) < 64 AS no_late_one
+FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource' AND ident LIKE 'SELECT % + $1';
 CREATE FUNCTION query_row_nested(depth integer) RETURNS bigint LANGUAGE plpgsql AS
 $$
 DECLARE
@@ -44,6 +47,8 @@ SELECT vitals.query_row('SELECT 1 / $1', 1);
 SELECT query_row_nested(3);
 
 -- ---- a statement that is long is not kept
+\c -
+\set SHOW_CONTEXT never
 SELECT vitals.query_row('SELECT $1 AS short_one', 1), vitals.query_row('SELECT $1 AS long_one --' || repeat('x', 16384), 2);
 SELECT count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS short_one%') AS short, count(*) FILTER (WHERE ident LIKE 'SELECT $1 AS long_one%') AS long
 FROM pg_backend_memory_contexts WHERE name = 'CachedPlanSource';
