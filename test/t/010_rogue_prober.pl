@@ -77,6 +77,14 @@ my $victims_prober = prober_pid($node, 'app', 'victim');
     is(join(' ', sort grep { length } split /\0/, slurp_file("/proc/$victims_prober/environ")),
         'LANG=C.UTF-8 PATH=/usr/bin:/bin TZ=UTC', 'its environment is fixed');
 }
+
+# Honest ones first, for whose statements the collector keeps as many plans as it ever does: that is not what is looked at.
+my @honest = map { "honest$_" } 1 .. 10;
+add_tenant($_, 'good', 'good') foreach @honest;
+foreach my $tenant (@honest)
+{
+    within($sample_limit, "$tenant is polled", sub { snapshots_of($node, 'app', $tenant, 'good') >= 1 });
+}
 my $memory_before = resident_kb($collector);
 
 add_tenant($_, 'bad', "$_.rogue") foreach sort keys %deeds;
@@ -100,8 +108,7 @@ is($node->safe_psql('app', 'SELECT DISTINCT cpu_percent FROM tenant_victim.serve
     'and no value of another prober is among its own');
 is(collector_pid($node, 'app'), $collector, 'the collector is the same');
 is($node->safe_psql('app', 'SELECT restarts FROM vitals.worker_status'), '0', 'and did not fail');
-# The plans of so many tenants take some of it.
-cmp_ok(resident_kb($collector) - $memory_before, '<', 100_000, 'a gigabyte without a newline was not kept in memory');
+cmp_ok(resident_kb($collector) - $memory_before, '<', 30_000, 'a gigabyte without a newline was not kept in memory');
 
 within(3, 'no process of a rogue prober is left', sub {
     my %wanted = map { $_ => 1 } split /\n/, $node->safe_psql('app', 'SELECT pid FROM vitals.probers WHERE pid IS NOT NULL');
