@@ -95,7 +95,9 @@ class CollectionLoop {
     void reload(Time now);
     void read_everything(Time now);
     void read_passed_over();
-    void read_definitions(Time now);
+    [[nodiscard]] bool definitions_wanted() const { return definitions_of_ != generation_; }
+    // Whether they are others now.
+    bool read_definitions(Time now);
     void note_definitions_problem(const std::string& problem, const char* hint);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
@@ -134,7 +136,13 @@ void CollectionLoop::reload_if_due() {
     const Time now = Clock::now();
     const bool changed = configuration_generation() != generation_;
     if (changed) next_reload_ = std::min(next_reload_, earliest_reload_);
-    if (now >= next_reload_) reload(now);
+    if (now >= next_reload_) {
+        reload(now);
+    } else if (definitions_wanted() && now >= next_definitions_ && read_definitions(now)) {
+        // Each tenant makes its own of them.
+        changed_ = true;
+        reload(now);
+    }
 }
 
 // However fast somebody commits changes, the rest of the work gets its turn. A tenant that is slow to read has a longer
@@ -149,14 +157,12 @@ void CollectionLoop::read_everything(Time now) {
     const auto read_before = std::exchange(generation_, configuration_generation());
     changed_ = changed_ || generation_ != read_before;
     next_reload_ = now + setting_reload_interval();
-    if (definitions_of_ != generation_ && next_definitions_ > now)
-        next_reload_ = std::min(next_reload_, next_definitions_);
     pg::call([] {
         SetConfigOption("lock_timeout", lock_timeout, PGC_SUSET, PGC_S_OVERRIDE);
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
     });
 
-    read_definitions(now);
+    if (definitions_wanted() && now >= next_definitions_) read_definitions(now);
     auto tenants = read_tenants();
     if (!tenants) {
         next_reload_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());
@@ -192,24 +198,27 @@ void CollectionLoop::read_passed_over() {
 }
 
 // They change with the extension, and with the waits that somebody classifies: less often than tenants' configurations.
-void CollectionLoop::read_definitions(Time now) {
-    if (definitions_of_ == generation_ || now < next_definitions_) return;
+bool CollectionLoop::read_definitions(Time now) {
     const auto before = definitions_of_;
+    bool others = false;
     definitions_of_ = generation_;
     next_definitions_ = now + definitions_gap;
     try {
         std::string left_out;
         auto definitions = load_builtin_definitions(left_out);
         // The same lines for the same groups.
-        if (definitions->lines != context_.builtin->lines) context_.builtin = std::move(definitions);
+        others = definitions->lines != context_.builtin->lines;
+        if (others) context_.builtin = std::move(definitions);
         note_definitions_problem(left_out, "The other groups are collected.");
     } catch (const std::exception& error) {
         if (extension_has_changed()) throw;
         definitions_of_ = before;
-        if (end_requested()) return;
+        next_definitions_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());
+        if (end_requested()) return false;
         note_definitions_problem(std::string("could not read the definitions of metric groups: ") + error.what(),
                                  "Collection goes on with those that were read before.");
     }
+    return others;
 }
 
 // Once per change.
@@ -338,6 +347,7 @@ void CollectionLoop::publish() {
 
 std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
     Time next = end_at_ ? *end_at_ : next_reload_;
+    if (!end_at_ && definitions_wanted()) next = std::min(next, next_definitions_);
     if (!published_) next = std::min(next, publish_not_before_);
     if (more_requests_) next = now;
     const std::size_t most = end_at_ ? 0 : most_of_one();
