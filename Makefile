@@ -85,7 +85,7 @@ PROBER_CPPFLAGS = -Isrc -DVITALS_VERSION='"$(EXTVERSION)"' -U_FORTIFY_SOURCE -D_
 PROBER_CXXFLAGS = -std=c++20 $(WARNINGS) -O2 -g -fPIE -fstack-protector-strong -fstack-clash-protection -MMD -MP
 # -rdynamic and objects instead of an archive: the prober replaces functions of libc for the libraries it loads.
 PROBER_LDFLAGS = -pie -rdynamic -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-PROBER_LIBS = -lfmt -lsybdb -lgnutls -lgssapi_krb5 -lkrb5 -lsodium -lseccomp -lpthread
+PROBER_LIBS = -lfmt -lsybdb -lgnutls -lgssapi_krb5 -lkrb5 -lsodium -lseccomp -ljemalloc -lpthread
 
 # No bitcode: nothing of this is called often enough for the JIT, and the step needs a clang of the server's version.
 override with_llvm := no

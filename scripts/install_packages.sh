@@ -9,7 +9,8 @@ cd "$(dirname "$0")/.."
 oldest_postgresql=14
 newest_postgresql=18
 
-build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libkrb5-dev libseccomp-dev libfmt-dev nlohmann-json3-dev libcli11-dev)
+build=(g++ make libsodium-dev freetds-dev libgnutls28-dev libkrb5-dev libseccomp-dev libfmt-dev libjemalloc-dev
+    nlohmann-json3-dev libcli11-dev)
 # The simulated SQL Servers, which CMake builds together with the tests, and the REST API.
 demo=(cmake libasio-dev libssl-dev libgtest-dev ca-certificates curl perl)
 check=(ccache clang clang-format clang-tidy git krb5-admin-server krb5-kdc krb5-user libbenchmark-dev libclang-rt-dev

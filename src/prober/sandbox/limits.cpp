@@ -1,6 +1,6 @@
 #include "prober/sandbox/limits.h"
 
-#include <malloc.h>
+#include <jemalloc/jemalloc.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -25,8 +25,7 @@ namespace {
 constexpr std::size_t thread_stack = std::size_t{256} * 1024;
 constexpr std::size_t sanitizer_thread_stack = std::size_t{4} * 1024 * 1024;
 constexpr rlim_t most_descriptors = 65'536;
-// Each arena of malloc reserves 64 MB of address space, which the limit would count.
-constexpr int malloc_arenas = 2;
+constexpr const char* purge_of_all_arenas = "arena.4096.purge";  // 4096: MALLCTL_ARENAS_ALL, which is no text
 
 void check(bool worked, const char* what) {
     if (!worked) throw std::system_error(errno, std::generic_category(), what);
@@ -51,8 +50,6 @@ void make_threads_small() {
 }
 
 void limit_memory(std::uint64_t bytes) {
-    // Before there are threads. NOLINTNEXTLINE(concurrency-mt-unsafe)
-    mallopt(M_ARENA_MAX, malloc_arenas);
     if (bytes == 0 || built_with_sanitizer) return;
     const rlimit limit{bytes, bytes};
     check(setrlimit(RLIMIT_AS, &limit) == 0, "cannot limit the memory");
@@ -79,7 +76,15 @@ void apply_limits(std::uint64_t memory_bytes) {
 }
 
 void give_back_memory() {
-    if (!built_with_sanitizer) malloc_trim(0);
+    // Sanitizers have a malloc of their own.
+    if constexpr (!built_with_sanitizer) mallctl(purge_of_all_arenas, nullptr, nullptr, nullptr, 0);
 }
 
 }  // namespace vitals::prober
+
+// Read by jemalloc when the process starts, before main(). Arenas: few, since hundreds of threads that wait for the
+// network can share four, and each has memory of its own that is unused. retain: the limit counts addresses. tcache: there
+// may be a thousand threads, of which each keeps what it freed.
+extern "C" {
+const char* malloc_conf = "narenas:4,retain:false,tcache_max:4096,lg_tcache_nslots_mul:0";
+}
