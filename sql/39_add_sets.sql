@@ -83,6 +83,9 @@ COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS
 CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean, salt text) RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET enable_seqscan TO off
+SET random_page_cost TO 0.1
 AS $$
 DECLARE
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
@@ -156,6 +159,9 @@ CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb,
 RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET enable_seqscan TO off
+SET random_page_cost TO 0.1
 AS $$
 DECLARE
     found record;
@@ -191,6 +197,9 @@ CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals
 RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET enable_seqscan TO off
+SET random_page_cost TO 0.1
 AS $$
 DECLARE
     most_sets constant bigint := vitals.most_sets(tenant_schema);
@@ -218,9 +227,10 @@ BEGIN
              FROM used AS u
              CROSS JOIN LATERAL unnest(u.series_keys, u.positions, u.scales) WITH ORDINALITY AS m (series_key, position, scale, place)
          ), content AS (
-             SELECT m.set_nr, array_agg(m.series_key ORDER BY m.place) AS series_keys, array_agg(m.position ORDER BY m.place) AS positions,
-                    array_agg(m.scale ORDER BY m.place) AS scales
-             FROM member AS m GROUP BY m.set_nr
+             -- Put in order once, and not for each of the three.
+             SELECT m.set_nr, array_agg(m.series_key) AS series_keys, array_agg(m.position) AS positions, array_agg(m.scale) AS scales
+             FROM (SELECT * FROM member ORDER BY set_nr, place) AS m
+             GROUP BY m.set_nr
          ), asked AS MATERIALIZED (
              SELECT u.set_nr, u.names_hash, array_agg(u.part_key ORDER BY u.part_nr) AS part_keys,
                     array_agg(u.start ORDER BY u.part_nr) AS starts, min(u.start + u.cpu) AS cpu, min(u.start + u.memory) AS memory,
@@ -387,6 +397,9 @@ COMMENT ON FUNCTION vitals.make_sets(name, jsonb, jsonb) IS
 CREATE FUNCTION vitals.add_sets(tenant_schema name, batch jsonb) RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET enable_seqscan TO off
+SET random_page_cost TO 0.1
 AS $$
 DECLARE
     today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;

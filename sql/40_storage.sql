@@ -180,6 +180,7 @@ CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vit
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
+SET enable_seqscan TO off
 SET random_page_cost TO 0.1
 AS $$
 DECLARE
@@ -279,15 +280,16 @@ DECLARE
          )$sql$;
 BEGIN
     stored := vitals.execute_row(format(
-        $sql$WITH poll AS MATERIALIZED (
-             SELECT nr, p, s.id AS server_id, (p ->> 'collected_at')::timestamptz(3) AS collected_at,
-                    (p ->> 'set')::integer AS set_nr
-             FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS elements (p, nr)
-             JOIN %1$I.servers AS s ON s.id = (p ->> 'server_id')::uuid
-         ), vector AS MATERIALIZED (
-             SELECT poll.nr, poll.server_id, poll.collected_at, poll.p, t.set_key, t.cpu, t.memory, t.connections,
-                    vitals.pick_values((p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
-             FROM poll LEFT JOIN unnest($2) AS t USING (set_nr)
+        $sql$WITH vector AS MATERIALIZED (
+             -- Without the text of the values, which everything below would have copied and sorted several times.
+             SELECT e.nr, e.p - 'vals' AS p, s.id AS server_id, (e.p ->> 'collected_at')::timestamptz(3) AS collected_at,
+                    t.set_key, t.cpu, t.memory, t.connections,
+                    vitals.pick_values((e.p ->> 'vals')::double precision[], t.positions, t.scales) AS vals
+             FROM jsonb_array_elements($1 -> 'polls') WITH ORDINALITY AS e (p, nr)
+             CROSS JOIN LATERAL (SELECT s.id FROM %1$I.servers AS s WHERE s.id = (e.p ->> 'server_id')::uuid LIMIT 1) AS s
+             LEFT JOIN unnest($2) AS t ON t.set_nr = (e.p ->> 'set')::integer
+         ), poll AS MATERIALIZED (
+             SELECT v.nr, v.p, v.server_id, v.collected_at FROM vector AS v
          ), stored AS (
              INSERT INTO %1$I.server_snapshots
                  (server_id, collected_at, set_key, interval_ms, duration_ms, connection_count, status, cpu_percent,
