@@ -283,6 +283,17 @@ INSTANTIATE_TEST_SUITE_P(
                     R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":{}})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":1})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1e999]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1,]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[,1]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[nul]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[nan]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[-inf]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[-]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1}]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"facts":{"a":"b","numbers":[1]})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,,"numbers":[1]})",
+                    R"("job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1]})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1],"numbers":[1]})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"series":7,"numbers":[1],"values":[["a",1]]})",
                     R"({"hello":"vitals_prober","version":"1","sandbox_missing":[],"numbers":[1]})",
@@ -293,6 +304,25 @@ INSTANTIATE_TEST_SUITE_P(
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1} trailing",
                     "{\"hello\":\"someone\",\"version\":\"1\",\"sandbox_missing\":[]}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"values\":[[[[[[[[[[[[1]]]]]]]]]]]]}"));
+
+TEST(Wire, NumbersAreTheSameWhereverTheyStand) {
+    const std::string numbers = R"("numbers":[0,-0.5,null,1e300,2.5E-3,123456789012345678,7])";
+    const std::string others = R"("outcome":"ok","duration_ms":1,"series":7)";
+    const auto numbers_in = [](const std::string& line) { return std::get<Result>(parse_report(line)).numbers; };
+    auto last = numbers_in(R"({"job":1,)" + others + "," + numbers + "}");
+    ASSERT_EQ(last.size(), 7U);
+    EXPECT_TRUE(std::isnan(last[2]));
+    EXPECT_EQ(last[5], 123456789012345678.0);
+    last[2] = 0;
+    for (const auto& line :
+         {R"({"job":1,)" + numbers + "," + others + "}", R"({"job":1,)" + others + " ," + numbers + " } "}) {
+        auto read = numbers_in(line);
+        ASSERT_EQ(read.size(), last.size()) << line;
+        EXPECT_TRUE(std::isnan(read[2])) << line;
+        read[2] = 0;
+        EXPECT_EQ(read, last) << line;
+    }
+}
 
 TEST(Wire, InvalidUtf8IsRefused) {
     EXPECT_THROW(parse_report("{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"facts\":{\"a\":\"\xff\"}}"),
