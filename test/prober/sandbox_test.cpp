@@ -334,34 +334,39 @@ TEST_F(LandlockTest, AReplacedFileOfNameLookupIsNoticed) {
     EXPECT_EQ(WEXITSTATUS(status), 1);
 }
 
-// Pages in memory between two addresses of the heap.
-long resident_pages(const void* first, const void* end) {
+// The whole pages of a block of the heap that are in memory; what is not mapped any more is not.
+std::size_t resident_pages(const void* block, std::size_t size) {
     const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
-    const auto from = (reinterpret_cast<std::uintptr_t>(first) + page - 1) / page * page;
-    const auto length = reinterpret_cast<std::uintptr_t>(end) / page * page - from;
+    const auto from = (reinterpret_cast<std::uintptr_t>(block) + page - 1) / page * page;
+    const auto length = (reinterpret_cast<std::uintptr_t>(block) + size) / page * page - from;
     std::vector<unsigned char> pages(length / page);
-    if (mincore(reinterpret_cast<void*>(from), length, pages.data()) != 0) return -1;
-    return std::ranges::count_if(pages, [](unsigned char bits) { return (bits & 1) != 0; });
+    if (mincore(reinterpret_cast<void*>(from), length, pages.data()) != 0) return 0;
+    return static_cast<std::size_t>(std::ranges::count_if(pages, [](unsigned char bits) { return (bits & 1) != 0; }));
 }
 
 TEST_F(SandboxTest, GivesFreedMemoryBackThoughSomethingBehindItIsInUse) {
     if (built_with_sanitizer) GTEST_SKIP() << "sanitizers have a malloc of their own";
     const auto action = [] {
-        constexpr std::size_t block = 64 * 1024;
+        constexpr std::size_t size = 64 * 1024;
         std::array<void*, 256> blocks{};
+        const auto resident = [&blocks] {
+            std::size_t pages = 0;
+            for (const auto* block : blocks)
+                pages += resident_pages(block, size);
+            return pages;
+        };
         for (auto& each : blocks) {
-            each = std::malloc(block);
-            std::memset(each, 1, block);
+            each = std::malloc(size);
+            std::memset(each, 1, size);
         }
-        const auto [first, last] = std::ranges::minmax(blocks);
+        const auto* last = *std::ranges::max_element(blocks);
+        const auto before = resident();
         for (auto* each : blocks) {
             if (each != last) std::free(each);
         }
-        const long before = resident_pages(first, last);
         give_back_memory();
-        const long after = resident_pages(first, last);
         if (before < 1000) return ENODATA;
-        return after >= 0 && after < before / 10 ? 0 : ENOMEM;
+        return resident() < before / 10 ? 0 : ENOMEM;
     };
     EXPECT_EQ(attempt(action), worked);
 }

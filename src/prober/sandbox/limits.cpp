@@ -83,8 +83,8 @@ void give_back_memory() {
 }  // namespace vitals::prober
 
 // Read by jemalloc when the process starts, before main(). Arenas: few, since hundreds of threads that wait for the
-// network can share four, and each has memory of its own that is unused. retain: the limit counts addresses. tcache: there
-// may be a thousand threads, of which each keeps what it freed.
+// network can share four, and each has memory of its own that is unused. retain: the limit counts addresses. tcache:
+// there may be a thousand threads, of which each keeps what it freed.
 extern "C" {
 const char* malloc_conf = "narenas:4,retain:false,tcache_max:4096,lg_tcache_nslots_mul:0";
 }
