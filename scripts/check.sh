@@ -163,7 +163,7 @@ with_server() {
     local test_tree
     test_tree=$(dirname "$("$pg_config" --pgxs)")/../test
     PATH=$("$pg_config" --bindir):$PATH PG_CONFIG=$pg_config PG_REGRESS=$test_tree/regress/pg_regress \
-        PERL5LIB=$test_tree/perl TESTDIR=$work TDS_SERVER=$PWD/.build/test/tds_server \
+        PERL5LIB=$test_tree/perl TESTDIR=$work TDS_SERVER=$PWD/.build/${simulator_variant:-test}/tds_server \
         VITALS_FIXTURES=$PWD/test/fixtures POSTGREST=$(find_postgrest) NGINX=$(find_program nginx) \
         PROMTOOL=$(find_program promtool) as_user "$@"
 }
@@ -194,7 +194,8 @@ kind_lifecycle() {
 
 # No test: prints figures.
 kind_bench() {
-    need_product && need_simulator || return
+    need_product && build simulator cmake_build bench '' tds_server || return
+    local simulator_variant=bench
     with_server prove -v test/bench/*.pl
     passed=1
 }
