@@ -121,6 +121,7 @@ class CollectionLoop {
     bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
     core::FairShare share_;
+    pg::WaitSet waits_;
     Time publish_not_before_{};
     bool published_ = false;
     Time next_memory_{};
@@ -386,12 +387,13 @@ void CollectionLoop::wait() {
     std::vector<pg::SocketInterest> interests;
     std::vector<TenantRuntime*> owners;
     for (const auto& [key, tenant] : tenants_) {
-        if (tenant->prober().fd() < 0) continue;
-        interests.push_back({tenant->prober().fd(), tenant->prober().wants_to_write()});
+        const auto interest = tenant->prober().interest();
+        if (!interest) continue;
+        interests.push_back(*interest);
         owners.push_back(tenant.get());
     }
     pg::set_reserved_descriptors(interests.size());
-    const auto ready = pg::wait_for(interests, time_to_wait(Clock::now()));
+    const auto ready = waits_.wait(interests, time_to_wait(Clock::now()));
     // Also the reload interval itself may have changed.
     if (pg::call([] { return process_idle_interrupts(); })) next_reload_ = Time{};
     for (const auto& socket : ready) {

@@ -31,6 +31,9 @@ constexpr int reads_at_once = 8;
 // All that a prober inherits: nothing of the postmaster's environment (PGPASSWORD, LD_*, FREETDS*) reaches it.
 constexpr std::array<const char*, 4> environment{"PATH=/usr/bin:/bin", "LANG=C.UTF-8", "TZ=UTC", nullptr};
 
+// Of this collector's.
+std::uint64_t started_probers = 0;
+
 struct SocketPair {
     int ours = -1;
     int theirs = -1;
@@ -109,7 +112,8 @@ std::vector<std::string> command_line(const ProberSettings& settings) {
 
 }  // namespace
 
-ProberProcess::ProberProcess(const ProberSettings& settings) : received_(core::max_result_line) {
+ProberProcess::ProberProcess(const ProberSettings& settings)
+    : serial_(++started_probers), received_(core::max_result_line) {
     if (access(settings.path.c_str(), X_OK) != 0) {
         throw std::system_error(errno, std::generic_category(), "could not execute \"" + settings.path + "\"");
     }
@@ -178,7 +182,7 @@ bool ProberProcess::flush() {
 }
 
 ProberProcess::Stream ProberProcess::receive(std::vector<std::string>& lines) {
-    std::array<char, read_size> bytes{};
+    std::array<char, read_size> bytes;  // without a value: reading gives them theirs
     for (int i = 0; i < reads_at_once; ++i) {
         const ssize_t count = read(fd_, bytes.data(), bytes.size());
         if (count < 0) {
@@ -189,6 +193,7 @@ ProberProcess::Stream ProberProcess::receive(std::vector<std::string>& lines) {
         received_.append({bytes.data(), static_cast<std::size_t>(count)});
         while (auto line = received_.next())
             lines.push_back(std::move(*line));
+        if (static_cast<std::size_t>(count) < bytes.size()) break;
     }
     return Stream::open;
 }

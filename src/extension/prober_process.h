@@ -14,6 +14,7 @@
 
 #include "core/line_buffer.h"
 #include "core/secret.h"
+#include "pg/wait_set.h"
 
 namespace vitals::ext {
 
@@ -51,13 +52,14 @@ class ProberProcess {
     ~ProberProcess();
 
     [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-    [[nodiscard]] int fd() const noexcept { return fd_; }
 
     // Queues a line and sends what the socket takes. False once the prober does not read any more: the stream is broken
     // or too much is waiting.
     bool send(std::string_view line);
-    [[nodiscard]] bool wants_to_write() const noexcept { return !unsent_.empty(); }
     bool flush();
+    [[nodiscard]] pg::SocketInterest interest() const noexcept {
+        return {.fd = fd_, .serial = serial_, .write = !unsent_.empty()};
+    }
 
     enum class Stream { open, ended };
     // Reads what has arrived, a bounded amount a call, and appends complete lines. Throws core::WireError for a line
@@ -76,6 +78,7 @@ class ProberProcess {
 
     pid_t pid_ = -1;
     int fd_ = -1;
+    std::uint64_t serial_;
     core::SecretBuffer unsent_;  // jobs carry passwords
     core::LineBuffer received_;
 };

@@ -17,6 +17,7 @@
 #include "core/wire.h"
 #include "extension/definitions.h"
 #include "extension/prober_process.h"
+#include "pg/wait_set.h"
 
 namespace vitals::ext {
 
@@ -57,8 +58,10 @@ class ProberSupervisor {
     // Ends a prober that is out of time.
     [[nodiscard]] std::vector<FinishedJob> on_time(Time now);
 
-    [[nodiscard]] int fd() const noexcept { return process_ ? process_->fd() : -1; }
-    [[nodiscard]] bool wants_to_write() const noexcept { return process_ && process_->wants_to_write(); }
+    // What to wait for; nothing while no prober runs.
+    [[nodiscard]] std::optional<pg::SocketInterest> interest() const noexcept {
+        return process_ ? std::optional(process_->interest()) : std::nullopt;
+    }
     // When on_time() has something to do, or a back-off ends.
     [[nodiscard]] std::optional<Time> next_event() const;
 

@@ -1,11 +1,25 @@
 #include "pg/wait_set.h"
 
+#include <algorithm>
+
 #include "pg/boundary.h"
 #include "pg/pg.h"
 
 namespace vitals::pg {
 
 namespace {
+
+// The latch and the postmaster come before the sockets.
+constexpr int others = 2;
+
+uint32 flags_of(const SocketInterest& socket) {
+    return socket.write ? (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE) : WL_SOCKET_READABLE;
+}
+
+// What says which socket it is; null for what is none.
+void* mark_of(std::size_t index) {
+    return reinterpret_cast<void*>(index + 1);
+}
 
 WaitEventSet* create_set(int size) {
 #if PG_VERSION_NUM >= 170000
@@ -15,43 +29,69 @@ WaitEventSet* create_set(int size) {
 #endif
 }
 
-// A set cannot forget a socket again, so it is made anew each time: a few microseconds, against a wait of milliseconds.
-int wait_once(const SocketInterest* sockets, std::size_t count, long timeout_ms, WaitEvent* events, int most_events) {
-    WaitEventSet* set = create_set(most_events);
-    int ready = 0;
+WaitEventSet* make_set(const SocketInterest* sockets, std::size_t count) {
+    WaitEventSet* set = create_set(static_cast<int>(count) + others);
     PG_TRY();
     {
         AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
         AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
-        for (std::size_t i = 0; i < count; ++i) {
-            const uint32 flags = sockets[i].write ? (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE) : WL_SOCKET_READABLE;
-            AddWaitEventToSet(set, flags, sockets[i].fd, nullptr, const_cast<SocketInterest*>(&sockets[i]));
-        }
-        ready = WaitEventSetWait(set, timeout_ms, events, most_events, PG_WAIT_EXTENSION);
+        for (std::size_t i = 0; i < count; ++i)
+            AddWaitEventToSet(set, flags_of(sockets[i]), sockets[i].fd, nullptr, mark_of(i));
     }
-    PG_FINALLY();
-    { FreeWaitEventSet(set); }
+    PG_CATCH();
+    {
+        FreeWaitEventSet(set);
+        PG_RE_THROW();
+    }
     PG_END_TRY();
-    return ready;
+    return set;
 }
 
 }  // namespace
 
-std::vector<SocketReady> wait_for(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most) {
+WaitSet::~WaitSet() {
+    if (set_ != nullptr) FreeWaitEventSet(set_);
+}
+
+bool WaitSet::has_same_sockets(const std::vector<SocketInterest>& sockets) const {
+    return std::ranges::equal(watched_, sockets, [](const auto& watched, const auto& wanted) {
+        return watched.fd == wanted.fd && watched.serial == wanted.serial;
+    });
+}
+
+// A set cannot forget a socket: where they are others than before it is made anew, which takes as long as a dozen
+// waits.
+void WaitSet::watch(const std::vector<SocketInterest>& sockets) {
+    if (set_ == nullptr || !has_same_sockets(sockets)) {
+        if (set_ != nullptr) FreeWaitEventSet(set_);
+        set_ = nullptr;
+        set_ = call([first = sockets.data(), count = sockets.size()] { return make_set(first, count); });
+        watched_ = sockets;
+        return;
+    }
+    for (std::size_t i = 0; i < sockets.size(); ++i) {
+        if (watched_[i] == sockets[i]) continue;
+        call([set = set_, i, flags = flags_of(sockets[i])] {
+            ModifyWaitEvent(set, static_cast<int>(i) + others, flags, nullptr);
+        });
+        watched_[i] = sockets[i];
+    }
+}
+
+std::vector<SocketReady> WaitSet::wait(const std::vector<SocketInterest>& sockets, std::chrono::milliseconds most) {
+    watch(sockets);
     // All at once: a prober whose answer stays unread would be taken for one that did not answer in time.
-    std::vector<WaitEvent> events(sockets.size() + 2);
-    WaitEvent* first_event = events.data();
-    const int most_events = static_cast<int>(events.size());
-    const SocketInterest* first = sockets.data();
-    const std::size_t count = sockets.size();
-    const long timeout_ms = static_cast<long>(most.count());
-    const int ready = call([=] { return wait_once(first, count, timeout_ms, first_event, most_events); });
+    std::vector<WaitEvent> events(sockets.size() + others);
+    const int ready =
+        call([set = set_, timeout_ms = static_cast<long>(most.count()), first = events.data(), count = events.size()] {
+            return WaitEventSetWait(set, timeout_ms, first, static_cast<int>(count), PG_WAIT_EXTENSION);
+        });
 
     std::vector<SocketReady> found;
     for (int i = 0; i < ready; ++i) {
         const WaitEvent& event = events.at(i);
         if (event.user_data == nullptr) continue;
-        found.push_back({.index = static_cast<std::size_t>(static_cast<SocketInterest*>(event.user_data) - first),
+        found.push_back({.index = reinterpret_cast<std::size_t>(event.user_data) - 1,
                          .readable = (event.events & WL_SOCKET_READABLE) != 0,
                          .writable = (event.events & WL_SOCKET_WRITEABLE) != 0});
     }
