@@ -1,5 +1,6 @@
 -- What the names of a batch are: the series, parts and sets of series that are new are made, once for all polls that have
 -- them. The collector tells the names of those parts alone that vitals.known_parts does not have; see core/poll_record.h.
+-- The planner's settings are those of vitals.store_snapshots, which says why.
 
 -- One part of a set: its key, its series in order, how many values the batch has for it, and which of these are where in it.
 CREATE TYPE vitals.part_layout AS (
@@ -86,6 +87,7 @@ SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
 SET enable_seqscan TO off
 SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
@@ -162,6 +164,7 @@ SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
 SET enable_seqscan TO off
 SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     found record;
@@ -200,6 +203,7 @@ SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
 SET enable_seqscan TO off
 SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     most_sets constant bigint := vitals.most_sets(tenant_schema);
@@ -400,6 +404,7 @@ SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
 SET enable_seqscan TO off
 SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;

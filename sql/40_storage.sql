@@ -175,13 +175,15 @@ COMMENT ON FUNCTION vitals.is_table(name, name) IS
 
 -- health: also what says how the servers are, and not only the values.
 -- A batch has a few of the servers, and none of its joins is to read the tables of all, however small they are or were when the
--- statement was planned: the settings make the planner look rows up.
+-- statement was planned: the settings make the planner look rows up. They make what has to read a whole table seem expensive
+-- enough to be compiled, hence no JIT.
 CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vitals.set_layout[], health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
 SET enable_hashjoin TO off
 SET enable_seqscan TO off
 SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     stored record;

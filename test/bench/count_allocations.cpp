@@ -1,22 +1,14 @@
 // Preloaded into a prober: counts what it allocates, in a file that a benchmark reads meanwhile. A program of
 // valgrind's would see the same, but cannot run what has a sandbox.
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-
-// What glibc's own functions are called for those who put others in their place.
-extern "C" {
-void* __libc_malloc(std::size_t size);                           // NOLINT(*-reserved-identifier)
-void* __libc_calloc(std::size_t count, std::size_t size);        // NOLINT(*-reserved-identifier)
-void* __libc_realloc(void* memory, std::size_t size);            // NOLINT(*-reserved-identifier)
-void* __libc_memalign(std::size_t alignment, std::size_t size);  // NOLINT(*-reserved-identifier)
-}
 
 namespace {
 
@@ -49,24 +41,46 @@ void* counted(void* memory, std::size_t size) {
     return memory;
 }
 
+// The function that this library stands in front of: that of the prober's own malloc, or of libc.
+template <typename Function>
+Function* next(const char* name) {
+    return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+}
+
 }  // namespace
 
 extern "C" {
 
 __attribute__((visibility("default"))) void* malloc(std::size_t size) {
-    return counted(__libc_malloc(size), size);
+    static auto* const function = next<void*(std::size_t)>("malloc");
+    return counted(function(size), size);
 }
 __attribute__((visibility("default"))) void* calloc(std::size_t count, std::size_t size) {
-    return counted(__libc_calloc(count, size), count * size);
+    static auto* const function = next<void*(std::size_t, std::size_t)>("calloc");
+    return counted(function(count, size), count * size);
 }
 __attribute__((visibility("default"))) void* realloc(void* memory, std::size_t size) {
-    return counted(__libc_realloc(memory, size), size);
+    static auto* const function = next<void*(void*, std::size_t)>("realloc");
+    return counted(function(memory, size), size);
 }
 __attribute__((visibility("default"))) void* aligned_alloc(std::size_t alignment, std::size_t size) {
-    return counted(__libc_memalign(alignment, size), size);
+    static auto* const function = next<void*(std::size_t, std::size_t)>("aligned_alloc");
+    return counted(function(alignment, size), size);
 }
 __attribute__((visibility("default"))) int posix_memalign(void** memory, std::size_t alignment, std::size_t size) {
-    *memory = counted(__libc_memalign(alignment, size), size);
-    return *memory != nullptr ? 0 : ENOMEM;
+    static auto* const function = next<int(void**, std::size_t, std::size_t)>("posix_memalign");
+    const int error = function(memory, alignment, size);
+    if (error == 0) counted(*memory, size);
+    return error;
 }
+}
+
+// Those of a malloc that brings its own do not call malloc().
+__attribute__((visibility("default"))) void* operator new(std::size_t size) {
+    static auto* const function = next<void*(std::size_t)>("_Znwm");
+    return counted(function(size), size);
+}
+__attribute__((visibility("default"))) void* operator new[](std::size_t size) {
+    static auto* const function = next<void*(std::size_t)>("_Znam");
+    return counted(function(size), size);
 }
