@@ -175,8 +175,8 @@ COMMENT ON FUNCTION vitals.is_table(name, name) IS
 
 -- health: also what says how the servers are, and not only the values.
 -- A batch has a few of the servers, and none of its joins is to read the tables of all, however small they are or were when the
--- statement was planned: the settings make the planner look rows up. They make what has to read a whole table seem expensive
--- enough to be compiled, hence no JIT.
+-- statement was planned: the settings and limits make the planner look rows up. The settings make what has to read a
+-- whole table seem expensive enough to be compiled, hence no JIT.
 CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vitals.set_layout[], health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
@@ -207,7 +207,8 @@ DECLARE
                     (p #>> '{error,number}')::integer, p #>> '{error,message}'
              -- From what is stored: the collector forgets a server that is switched off, and may read it again before it has stored how it was.
              FROM (SELECT poll.*, coalesce(lag(p ->> 'status') OVER (PARTITION BY server_id ORDER BY nr), st.status, 'unknown') AS old_status
-                   FROM poll LEFT JOIN %1$I.collection_state AS st USING (server_id)) AS e
+                   FROM poll LEFT JOIN LATERAL (SELECT st.status FROM %1$I.collection_state AS st
+                                                WHERE st.server_id = poll.server_id LIMIT 1) AS st ON true) AS e
              WHERE old_status <> p ->> 'status'
              ORDER BY nr
          ), newest AS MATERIALIZED (
@@ -303,7 +304,9 @@ BEGIN
              RETURNING id, server_id, collected_at, set_key, connection_count, cpu_percent, memory_percent
          ), to_merge AS MATERIALIZED (
              SELECT n.server_id
-             FROM stored AS n LEFT JOIN %1$I.latest_collections AS l USING (server_id)
+             FROM stored AS n
+             LEFT JOIN LATERAL (SELECT l.set_key, l.collected_at FROM %1$I.latest_collections AS l
+                                WHERE l.server_id = n.server_id LIMIT 1) AS l ON true
              WHERE n.set_key IS NOT NULL
              GROUP BY n.server_id
              HAVING count(DISTINCT n.set_key) > 1 OR bool_or(l.set_key <> n.set_key OR l.collected_at > n.collected_at)
