@@ -16,11 +16,6 @@ uint32 flags_of(const SocketInterest& socket) {
     return socket.write ? (WL_SOCKET_READABLE | WL_SOCKET_WRITEABLE) : WL_SOCKET_READABLE;
 }
 
-// What says which socket it is; null for what is none.
-void* mark_of(std::size_t index) {
-    return reinterpret_cast<void*>(index + 1);
-}
-
 WaitEventSet* create_set(int size) {
 #if PG_VERSION_NUM >= 170000
     return CreateWaitEventSet(nullptr, size);
@@ -29,14 +24,15 @@ WaitEventSet* create_set(int size) {
 #endif
 }
 
-WaitEventSet* make_set(const SocketInterest* sockets, std::size_t count) {
+// Events of sockets carry the address of the socket's element, and others none.
+WaitEventSet* make_set(SocketInterest* sockets, std::size_t count) {
     WaitEventSet* set = create_set(static_cast<int>(count) + others);
     PG_TRY();
     {
         AddWaitEventToSet(set, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, nullptr);
         AddWaitEventToSet(set, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, nullptr, nullptr);
         for (std::size_t i = 0; i < count; ++i)
-            AddWaitEventToSet(set, flags_of(sockets[i]), sockets[i].fd, nullptr, mark_of(i));
+            AddWaitEventToSet(set, flags_of(sockets[i]), sockets[i].fd, nullptr, &sockets[i]);
     }
     PG_CATCH();
     {
@@ -65,8 +61,8 @@ void WaitSet::watch(const std::vector<SocketInterest>& sockets) {
     if (set_ == nullptr || !has_same_sockets(sockets)) {
         if (set_ != nullptr) FreeWaitEventSet(set_);
         set_ = nullptr;
-        set_ = call([first = sockets.data(), count = sockets.size()] { return make_set(first, count); });
         watched_ = sockets;
+        set_ = call([first = watched_.data(), count = watched_.size()] { return make_set(first, count); });
         return;
     }
     for (std::size_t i = 0; i < sockets.size(); ++i) {
@@ -91,7 +87,8 @@ std::vector<SocketReady> WaitSet::wait(const std::vector<SocketInterest>& socket
     for (int i = 0; i < ready; ++i) {
         const WaitEvent& event = events.at(i);
         if (event.user_data == nullptr) continue;
-        found.push_back({.index = reinterpret_cast<std::size_t>(event.user_data) - 1,
+        const auto* socket = static_cast<const SocketInterest*>(event.user_data);
+        found.push_back({.index = static_cast<std::size_t>(socket - watched_.data()),
                          .readable = (event.events & WL_SOCKET_READABLE) != 0,
                          .writable = (event.events & WL_SOCKET_WRITEABLE) != 0});
     }
