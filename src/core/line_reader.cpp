@@ -208,6 +208,18 @@ bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
+bool has_digit(std::string_view text, std::size_t position) {
+    return position < text.size() && is_digit(text[position]);
+}
+
+// As JSON has it, which knows no infinity, no zeros in front and no point without digits.
+bool is_json_number(std::string_view text) {
+    const std::size_t first = text.starts_with('-') ? 1 : 0;
+    if (!has_digit(text, first) || (text[first] == '0' && has_digit(text, first + 1))) return false;
+    const auto point = text.find('.');
+    return point == std::string_view::npos || has_digit(text, point + 1);
+}
+
 // One number or null at the beginning of a text, and how many characters it has; 0 where there is none.
 std::size_t read_number(std::string_view text, double& number) {
     constexpr std::string_view null = "null";
@@ -215,11 +227,11 @@ std::size_t read_number(std::string_view text, double& number) {
         number = std::numeric_limits<double>::quiet_NaN();
         return null.size();
     }
-    // JSON knows no infinity.
-    const std::size_t digits = text.starts_with('-') ? 1 : 0;
-    if (digits >= text.size() || !is_digit(text[digits])) return 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    return error == std::errc() ? static_cast<std::size_t>(end - text.data()) : 0;
+    if (error != std::errc()) return 0;
+    const auto length = static_cast<std::size_t>(end - text.data());
+    number += 0.0;  // never -0
+    return is_json_number(text.substr(0, length)) ? length : 0;
 }
 
 // "1,null,2.5"; false if it is anything else. Appends what it has read until then.

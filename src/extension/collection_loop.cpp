@@ -140,9 +140,9 @@ void CollectionLoop::reload_if_due() {
     if (now >= next_reload_) {
         reload(now);
     } else if (definitions_wanted() && now >= next_definitions_ && read_definitions(now)) {
-        // Each tenant makes its own of them.
         changed_ = true;
-        reload(now);
+        next_reload_ = std::min(next_reload_, earliest_reload_);
+        if (now >= next_reload_) reload(now);
     }
 }
 
@@ -163,7 +163,8 @@ void CollectionLoop::read_everything(Time now) {
         SetConfigOption("synchronous_commit", setting_synchronous_commit() ? "on" : "off", PGC_SUSET, PGC_S_OVERRIDE);
     });
 
-    if (definitions_wanted() && now >= next_definitions_) read_definitions(now);
+    // Each tenant makes its own of them.
+    if (definitions_wanted() && now >= next_definitions_) changed_ = read_definitions(now) || changed_;
     auto tenants = read_tenants();
     if (!tenants) {
         next_reload_ = now + std::min<Clock::duration>(read_retry, setting_reload_interval());

@@ -193,7 +193,6 @@ ProberProcess::Stream ProberProcess::receive(std::vector<std::string>& lines) {
         received_.append({bytes.data(), static_cast<std::size_t>(count)});
         while (auto line = received_.next())
             lines.push_back(std::move(*line));
-        if (static_cast<std::size_t>(count) < bytes.size()) break;
     }
     return Stream::open;
 }

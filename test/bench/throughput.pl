@@ -27,10 +27,10 @@ my $rounds_of_few = 4;
 # Of the bound, by latency and concurrency.
 my %least_percent = (20 => { 10 => 90, 50 => 90, 200 => 60 }, 200 => { 10 => 90, 50 => 90 });
 my %least_ratio = (10 => 4, 50 => 18, 200 => 40);
-my $most_servers = 3000;
+my $most_servers = 5000;
 # Servers with everything on, by concurrency: more than can be polled in the second after which they are due again, and not so
 # many that it takes long until each has had its 60th cycle.
-my %servers_of_everything = (10 => 500, 50 => 800, 200 => 1100);
+my %servers_of_everything = (10 => 500, 50 => 1200, 200 => 1200);
 my ($first_rounds, $steady_rounds) = (3, 62);
 # What ended in a window is stored so many seconds later, or does not count.
 my $storing = 2;

@@ -10,8 +10,8 @@ namespace vitals::prober {
 // Throws std::system_error where the system refuses.
 void apply_limits(std::uint64_t memory_bytes);
 
-// Gives memory that was freed back to the system, which malloc keeps wherever something behind it is still in use: what
-// a large answer took once would be counted for the rest of the prober's days. Takes a millisecond or so.
+// Gives memory that was freed back to the system, which malloc does by itself only as more is freed: what a large
+// answer took once would be counted as long as nothing else happens. Takes a millisecond or so.
 void give_back_memory();
 
 }  // namespace vitals::prober
