@@ -79,7 +79,8 @@ my $stored = $standby->safe_psql('app', 'SELECT last_collected_at, last_error_at
 $standby->promote;
 within($promotion_limit, "collector of $_ runs after promotion", sub { collector_serves($standby, $_) }) foreach 'app', 'two';
 ok(launcher_pid($standby), 'and a launcher');
-is($standby->safe_psql('app', 'SELECT restarts, tenants FROM vitals.worker_status'), '0|1', 'it sees the tenant');
+within($promotion_limit, 'it sees the tenant',
+    sub { $standby->safe_psql('app', 'SELECT restarts, tenants FROM vitals.worker_status') eq '0|1' });
 within($promotion_limit, 'and polls its server',
     sub { $standby->safe_psql('app', 'SELECT last_collected_at, last_error_at FROM vitals.collection_status') ne $stored });
 
