@@ -106,9 +106,10 @@ sub measure_black_holes
     my ($count, $living) = @_;
     my $fleet = Fleet->new(name => 'holes', servers => $count, interval => $interval, latency_ms => $latency_ms, concurrency => $concurrency);
     $fleet->simulated->control($_, fault => 'silent') foreach $living .. $count - 1;
-    my $started = time;
     $fleet->start(300);
-    settle($fleet, $started);
+    # Those that are down are probed again before all have had their first poll, which waits for some three minutes.
+    wait_for('first poll of every server', 300, sub { $fleet->sql('SELECT count(*) FROM tenant_acme.collection_state') >= $count });
+    settle($fleet, time);
     my ($used, $from) = watch($fleet);
     my $alive = "server_id IN (SELECT id FROM tenant_acme.servers WHERE substr(name, 4)::integer <= $living)";
     heading("$count servers of which @{[ $count - $living ]} never answer, concurrency $concurrency, $minutes minutes");
