@@ -1,6 +1,6 @@
 -- What the names of a batch are: the series, parts and sets of series that are new are made, once for all polls that have
 -- them. The collector tells the names of those parts alone that vitals.known_parts does not have; see core/poll_record.h.
--- The planner's settings are those of vitals.store_snapshots, which says why.
+-- All of it runs with the planner's settings of vitals.store_rows, which says why.
 
 -- One part of a set: its key, its series in order, how many values the batch has for it, and which of these are where in it.
 CREATE TYPE vitals.part_layout AS (
@@ -84,10 +84,6 @@ COMMENT ON FUNCTION vitals.add_series(name, jsonb) IS
 CREATE FUNCTION vitals.add_parts(tenant_schema name, parts jsonb, remember boolean, salt text) RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET enable_hashjoin TO off
-SET enable_seqscan TO off
-SET random_page_cost TO 0.1
-SET jit TO off
 AS $$
 DECLARE
     has_room constant boolean := vitals.has_room_for_sets(tenant_schema);
@@ -161,10 +157,6 @@ CREATE FUNCTION vitals.parts_of_sets(tenant_schema name, sets jsonb, told jsonb,
 RETURNS vitals.part_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET enable_hashjoin TO off
-SET enable_seqscan TO off
-SET random_page_cost TO 0.1
-SET jit TO off
 AS $$
 DECLARE
     found record;
@@ -200,10 +192,6 @@ CREATE FUNCTION vitals.compose_sets(tenant_schema name, sets jsonb, parts vitals
 RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET enable_hashjoin TO off
-SET enable_seqscan TO off
-SET random_page_cost TO 0.1
-SET jit TO off
 AS $$
 DECLARE
     most_sets constant bigint := vitals.most_sets(tenant_schema);
@@ -401,10 +389,6 @@ COMMENT ON FUNCTION vitals.make_sets(name, jsonb, jsonb) IS
 CREATE FUNCTION vitals.add_sets(tenant_schema name, batch jsonb) RETURNS vitals.set_layout[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET enable_hashjoin TO off
-SET enable_seqscan TO off
-SET random_page_cost TO 0.1
-SET jit TO off
 AS $$
 DECLARE
     today constant date := (clock_timestamp() AT TIME ZONE 'UTC')::date;

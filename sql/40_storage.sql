@@ -174,16 +174,9 @@ COMMENT ON FUNCTION vitals.is_table(name, name) IS
 'Whether a relation of a tenant is the table that it was made as, and not gone or a view of its owner''s.';
 
 -- health: also what says how the servers are, and not only the values.
--- A batch has a few of the servers, and none of its joins is to read the tables of all, however small they are or were when the
--- statement was planned: the settings and limits make the planner look rows up. The settings make what has to read a
--- whole table seem expensive enough to be compiled, hence no JIT.
 CREATE FUNCTION vitals.store_snapshots(tenant_schema name, batch jsonb, sets vitals.set_layout[], health boolean) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
-SET enable_hashjoin TO off
-SET enable_seqscan TO off
-SET random_page_cost TO 0.1
-SET jit TO off
 AS $$
 DECLARE
     stored record;
@@ -356,9 +349,16 @@ $$;
 COMMENT ON FUNCTION vitals.store_snapshots(name, jsonb, vitals.set_layout[], boolean) IS
 'Writes the rows of a batch whose partitions are there; returns their ids. sets: what vitals.add_sets found its sets to be. health: also states, events and what servers and collection_config show of them. Called by vitals.store_rows.';
 
+-- A batch has a few of the servers, and none of its joins is to read the tables of all, however small they are or were when the
+-- statement was planned: these settings, and limits in the statements, make the planner look rows up. The settings make what has to read a
+-- whole table seem expensive enough to be compiled, hence no JIT.
 CREATE FUNCTION vitals.store_rows(tenant_schema name, batch jsonb, health boolean DEFAULT true) RETURNS uuid[]
 LANGUAGE plpgsql
 SET search_path TO pg_catalog, pg_temp
+SET enable_hashjoin TO off
+SET enable_seqscan TO off
+SET random_page_cost TO 0.1
+SET jit TO off
 AS $$
 DECLARE
     sets constant vitals.set_layout[] := vitals.add_sets(tenant_schema, batch);

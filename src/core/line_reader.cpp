@@ -246,7 +246,7 @@ bool read_numbers(std::string_view text, std::vector<double>& numbers) {
     return false;
 }
 
-// A prober writes the field "numbers" at the end of the line. There it is read without a JSON parser, which takes five
+// A prober writes the field "numbers" at the end of the line. There it is read without a JSON parser, which takes four
 // times as long, and what is returned is the line without it. Nothing where the line has another form: then it is for
 // the parser to say what it is. A text that only looks like the field cannot be taken for it: the rest of that line
 // would have a text or an object that does not end.
