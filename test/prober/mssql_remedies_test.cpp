@@ -77,8 +77,8 @@ TEST(MssqlRemedies, AWebServer) {
         EXPECT_EQ(
             rows_from(result, "tcp"),
             (Rows{"tcp | t | port " + std::to_string(job.port) + " answers | ",
-                  "tls | f | not a SQL Server: it answers with \"HTTP/1.1\" | check host and port: something else "
-                  "answers there"}))
+                  "tls | f | not a SQL Server: it answers with \"HTTP/1.1 400 Bad Request\" | check host and port: "
+                  "something else answers there"}))
             << encrypt;
     }
 }
@@ -100,7 +100,7 @@ TEST(MssqlRemedies, ABanner) {
         talk.read_message();
     });
     EXPECT_EQ(failed_rows(result),
-              (Rows{"tls | f | not a SQL Server: it answers with \"SSH-2.0-\" | check host and port: "
+              (Rows{"tls | f | not a SQL Server: it answers with \"SSH-2.0-OpenSSH_9.2\" | check host and port: "
                     "something else answers there"}));
 }
 

@@ -72,6 +72,7 @@ GuardScope::GuardScope(ConnectionGuard& guard, const Deadline& deadline, std::si
 }
 
 GuardScope::~GuardScope() {
+    guard_.socket.rest();
     active_scope = nullptr;
 }
 

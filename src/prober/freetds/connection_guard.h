@@ -20,6 +20,7 @@
 #include "core/wire.h"
 #include "prober/deadline.h"
 #include "prober/freetds/outgoing_filter.h"
+#include "prober/freetds/socket_shortcuts.h"
 #include "prober/freetds/trust_list.h"
 
 namespace vitals::prober {
@@ -84,6 +85,7 @@ class ConnectionGuard {
     ConnectionGuard(bool tls_only, std::shared_ptr<const TrustList> trust, ConnectSurroundings surroundings);
 
     Observation seen;
+    SocketShortcuts socket;
 
     [[nodiscard]] const ConnectSurroundings& surroundings() const noexcept { return surroundings_; }
     // Once the login has ended nothing of the connection needs its password or ticket.

@@ -7,6 +7,8 @@
 // always.
 #include <net/if.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -66,9 +68,30 @@ int wait_within_deadline(GuardScope& scope, pollfd* fds, nfds_t count, int timeo
     const auto left = scope.deadline().remaining().count();
     const bool capped = timeout_ms < 0 || left < timeout_ms;
     const int ready = real(fds, count, capped ? static_cast<int>(std::min<std::int64_t>(left, INT_MAX)) : timeout_ms);
+    if (ready > 0) scope.guard().socket.polled({fds, count});
     if (ready != 0 || !capped || !scope.cut_off()) return ready;
     errno = ETIMEDOUT;
     return -1;
+}
+
+ssize_t receive(GuardScope& scope, int fd, std::span<std::byte> to, int flags) {
+    static const auto real = next_definition<decltype(recv)>("recv");
+    const ssize_t received = real(fd, to.data(), to.size(), flags);
+    if (received > 0) scope.received(to.first(static_cast<std::size_t>(received)));
+    return received;
+}
+
+// More than FreeTDS asks for now, if it is there.
+ssize_t read_ahead(GuardScope& scope, int fd, std::span<std::byte> to, int flags) {
+    SocketShortcuts& socket = scope.guard().socket;
+    if (!socket.has_bytes()) {
+        const std::span<std::byte> room = socket.room();
+        if (room.size() <= to.size()) return receive(scope, fd, to, flags);
+        const ssize_t received = receive(scope, fd, room, flags);
+        if (received <= 0) return received;
+        socket.arrived(static_cast<std::size_t>(received));
+    }
+    return static_cast<ssize_t>(socket.take(to));
 }
 
 }  // namespace
@@ -78,6 +101,8 @@ extern "C" {
 [[gnu::visibility("default")]] int vitals_poll(pollfd* fds, nfds_t count, int timeout_ms) __asm__("poll");
 [[gnu::visibility("default")]] ssize_t vitals_send(int fd, const void* data, size_t size, int flags) __asm__("send");
 [[gnu::visibility("default")]] ssize_t vitals_recv(int fd, void* data, size_t size, int flags) __asm__("recv");
+[[gnu::visibility("default")]] int vitals_setsockopt(int fd, int level, int name, const void* value,
+                                                     socklen_t size) __asm__("setsockopt");
 [[gnu::visibility("default")]] int vitals_getaddrinfo(const char* node, const char* service, const addrinfo* hints,
                                                       addrinfo** result) __asm__("getaddrinfo");
 [[gnu::visibility("default")]] int vitals_connect(int fd, const sockaddr* address, socklen_t size) __asm__("connect");
@@ -92,6 +117,7 @@ int vitals_poll(pollfd* fds, nfds_t count, int timeout_ms) {
         errno = ETIMEDOUT;
         return -1;
     }
+    if (scope->guard().socket.answers({fds, count})) return 1;
     return wait_within_deadline(*scope, fds, count, timeout_ms);
 }
 
@@ -104,6 +130,7 @@ ssize_t vitals_send(int fd, const void* data, size_t size, int flags) {
         return -1;
     }
     const ssize_t sent = real(fd, data, size, flags | MSG_NOSIGNAL);
+    scope->guard().socket.wrote(fd, size, sent);
     if (sent > 0) scope->guard().was_sent(bytes_of(data, static_cast<std::size_t>(sent)));
     return sent;
 }
@@ -116,9 +143,19 @@ ssize_t vitals_recv(int fd, void* data, size_t size, int flags) {
         errno = ETIMEDOUT;
         return -1;
     }
-    const ssize_t received = real(fd, data, size, flags);
-    if (received > 0) scope->received(bytes_of(data, static_cast<std::size_t>(received)));
-    return received;
+    const std::span<std::byte> to(static_cast<std::byte*>(data), size);
+    if (scope->guard().socket.reads_ahead(fd, flags)) return read_ahead(*scope, fd, to, flags);
+    return receive(*scope, fd, to, flags);
+}
+
+int vitals_setsockopt(int fd, int level, int name, const void* value, socklen_t size) {
+    static const auto real = next_definition<decltype(setsockopt)>("setsockopt");
+    GuardScope* scope = level == IPPROTO_TCP ? GuardScope::active() : nullptr;
+    if (scope == nullptr) return real(fd, level, name, value, size);
+    SocketShortcuts& socket = scope->guard().socket;
+    if (name == TCP_CORK && socket.is_ours(fd)) return 0;
+    if (name == TCP_NODELAY) socket.opened(fd);
+    return real(fd, level, name, value, size);
 }
 
 // FreeTDS resolves the name that stands in its configuration, and the one of another server that the first one sends it

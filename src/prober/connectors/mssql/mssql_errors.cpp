@@ -180,8 +180,9 @@ Failure describe_lost(const Observation& seen, Moment moment) {
 }
 
 Failure not_a_sql_server(const Observation& seen) {
+    const std::string first_line = seen.opening.substr(0, seen.opening.find_first_of("\r\n"));
     return {ErrorClass::protocol, 0,
-            fmt::format("not a SQL Server: it answers with \"{}\"", clean_server_text(seen.opening.substr(0, 24)))};
+            fmt::format("not a SQL Server: it answers with \"{}\"", clean_server_text(first_line.substr(0, 24)))};
 }
 
 // Of a batch: a statement's own error says nothing of why the connection ended. Azure SQL Database ends sessions with
