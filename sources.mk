@@ -27,6 +27,7 @@ UNIT_TEST_SOURCES += test/unit/fleet_test.cpp
 UNIT_TEST_SOURCES += test/unit/group_history_test.cpp
 UNIT_TEST_SOURCES += test/unit/lag_window_test.cpp
 UNIT_TEST_SOURCES += test/unit/line_buffer_test.cpp
+UNIT_TEST_SOURCES += test/unit/look_ahead_test.cpp
 UNIT_TEST_SOURCES += test/unit/metric_group_test.cpp
 UNIT_TEST_SOURCES += test/unit/pace_test.cpp
 UNIT_TEST_SOURCES += test/unit/poll_record_test.cpp

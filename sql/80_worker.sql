@@ -42,7 +42,7 @@ COMMENT ON COLUMN vitals.worker_status.in_flight IS 'Polls and probes that run n
 COMMENT ON COLUMN vitals.worker_status.due IS 'Polls that are due and not started yet.';
 COMMENT ON COLUMN vitals.worker_status.overdue IS
 'Those of them that have been due for more than a second: vitals.concurrency is too small, or they are of servers that failed last time and wait for their share of it.';
-COMMENT ON COLUMN vitals.worker_status.lag_p50 IS 'How late the polls of the last five minutes (at most 4096) started: the median.';
+COMMENT ON COLUMN vitals.worker_status.lag_p50 IS 'How late the polls that ended in the last five minutes (at most 4096) had started: the median.';
 COMMENT ON COLUMN vitals.worker_status.lag_p99 IS 'The same: 99 of 100 were not later.';
 COMMENT ON COLUMN vitals.worker_status.polls IS 'Polls that ended, well or not.';
 COMMENT ON COLUMN vitals.worker_status.polls_failed IS 'Polls of which nothing could be read.';

@@ -1,4 +1,5 @@
-// How late the newest polls started, as quantiles: over a bounded number of polls, and none that is old news.
+// How late the polls that ended last had started, as quantiles: over a bounded number of polls, and none that is old
+// news.
 #pragma once
 
 #include <chrono>
@@ -23,7 +24,7 @@ class LagWindow {
         double p50_ms = 0;
         double p99_ms = 0;
     };
-    // Nothing where no poll started within the span.
+    // Nothing where no poll ended within the span.
     [[nodiscard]] std::optional<Quantiles> quantiles(Time now) const;
 
   private:

@@ -83,6 +83,17 @@ void Places::take(Lane lane) noexcept {
     ++taken_.at(index_of(lane));
 }
 
+void Places::take_ahead(Lane lane) noexcept {
+    ++ahead_;
+    take(lane);
+}
+
+Places Places::with_one_free() const noexcept {
+    Places places = *this;
+    places.most_[0] = std::max(most_[0], taken() + 1);
+    return places;
+}
+
 void Places::give_back(Lane lane) noexcept {
     --taken_.at(index_of(lane));
 }
@@ -201,6 +212,18 @@ void Schedule::probed(Key key, bool answered, Time now) {
         poll_soon(key, entry, wanted.value_or(Lane::failing), now);
     } else {
         wait_until(key, entry, Wait::probe, now + entry.backoff.failed_after({}));
+    }
+}
+
+void Schedule::not_begun(const Due& taken) {
+    const auto found = entries_.find(taken.key);
+    if (found == entries_.end()) return;
+    Entry& entry = found->second;
+    entry.probing = false;
+    if (const auto wanted = std::exchange(entry.poll_after_probe, std::nullopt)) {
+        poll_soon(taken.key, entry, *wanted, taken.due);
+    } else {
+        wait_until(taken.key, entry, taken.probe ? Wait::probe : Wait::poll, taken.due);
     }
 }
 

@@ -43,31 +43,52 @@ class Places {
     [[nodiscard]] std::size_t free(Lane lane) const noexcept;
     void take(Lane lane) noexcept;
     void give_back(Lane lane) noexcept;
-    [[nodiscard]] std::size_t taken() const noexcept { return taken_[0] + taken_[1] + taken_[2]; }
+    [[nodiscard]] std::size_t taken() const noexcept { return taken_[0] + taken_[1] + taken_[2] - ahead_; }
+    // The place of another that ends: it counts in its lane at once, and as taken once it begins.
+    void take_ahead(Lane lane) noexcept;
+    void begin() noexcept { --ahead_; }
+    [[nodiscard]] std::size_t ahead() const noexcept { return ahead_; }
+    // These, as if one of those that are taken were free.
+    [[nodiscard]] Places with_one_free() const noexcept;
     [[nodiscard]] std::size_t all() const noexcept { return most_[0]; }
     // Another concurrency; what is taken stays taken.
     void resize(std::size_t concurrency) noexcept;
 
   private:
     std::array<std::size_t, lane_count> most_{};
-    std::array<std::size_t, lane_count> taken_{};
+    std::array<std::size_t, lane_count> taken_{};  // with those that are taken ahead
+    std::size_t ahead_ = 0;
 };
 
 // A place that is given back when it is let go.
 class HeldPlace {
   public:
-    HeldPlace(Places& places, Lane lane) noexcept : places_(&places), lane_(lane) { places.take(lane); }
-    HeldPlace(HeldPlace&& other) noexcept : places_(std::exchange(other.places_, nullptr)), lane_(other.lane_) {}
+    enum class Kind : std::uint8_t { now, ahead };
+    HeldPlace(Places& places, Lane lane, Kind kind = Kind::now) noexcept
+        : places_(&places), lane_(lane), ahead_(kind == Kind::ahead) {
+        ahead_ ? places.take_ahead(lane) : places.take(lane);
+    }
+    HeldPlace(HeldPlace&& other) noexcept
+        : places_(std::exchange(other.places_, nullptr)), lane_(other.lane_), ahead_(other.ahead_) {}
     HeldPlace& operator=(HeldPlace&&) = delete;
     HeldPlace(const HeldPlace&) = delete;
     HeldPlace& operator=(const HeldPlace&) = delete;
     ~HeldPlace() {
-        if (places_ != nullptr) places_->give_back(lane_);
+        if (places_ == nullptr) return;
+        begin();
+        places_->give_back(lane_);
+    }
+
+    // Whether it is taken ahead still.
+    [[nodiscard]] bool ahead() const noexcept { return ahead_; }
+    void begin() noexcept {
+        if (std::exchange(ahead_, false)) places_->begin();
     }
 
   private:
     Places* places_;
     Lane lane_;
+    bool ahead_;
 };
 
 class Schedule {
@@ -126,6 +147,8 @@ class Schedule {
     Done done(Key key, Ending ending, Time now);
     // The probe ended. An answer makes a poll due at once.
     void probed(Key key, bool answered, Time now);
+    // What was taken did not begin: it waits again, for as long as it has been due.
+    void not_begun(const Due& taken);
     // The poll or probe got lost through no fault of the target: it is due again after the delay.
     void again(Key key, std::chrono::milliseconds delay, Time now);
     // Makes a poll of a waiting target due at once, in the given lane; of one that is being probed, when the probe

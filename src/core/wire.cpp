@@ -312,6 +312,8 @@ Result parse_result(Fields& fields, ParsedReport& report) {
     if (const Json* failure = fields.find("error")) result.failure = parse_failure(*failure);
     require(result.failure.has_value() == (result.outcome != Outcome::ok), "outcome and error disagree");
     result.duration_ms = duration_of(fields.get("duration_ms"));
+    if (const Json* waited = fields.find("waited_ms")) result.waited_ms = duration_of(*waited);
+    if (const Json* unbegun = fields.find("unbegun")) result.unbegun = boolean_of(*unbegun);
     if (const Json* interval = fields.find("interval_ms")) result.interval_ms = finite_of(*interval);
     if (const Json* login = fields.find("login_ms")) result.login_ms = duration_of(*login);
     if (const Json* query = fields.find("query_ms")) result.query_ms = duration_of(*query);
@@ -348,6 +350,8 @@ Json fields_of(const Result& result) {
               {"outcome", to_text(result.outcome)},
               {"duration_ms", std::isfinite(result.duration_ms) ? std::max(result.duration_ms, 0.0) : 0.0}};
     if (result.outcome != Outcome::ok) json["error"] = encode_failure(result.failure.value_or(Failure{}));
+    if (result.waited_ms > 0 && std::isfinite(result.waited_ms)) json["waited_ms"] = result.waited_ms;
+    if (result.unbegun) json["unbegun"] = true;
     if (const Json interval = number_or_null(result.interval_ms); !interval.is_null()) json["interval_ms"] = interval;
     if (result.login_ms > 0 && std::isfinite(result.login_ms)) json["login_ms"] = result.login_ms;
     if (result.query_ms > 0 && std::isfinite(result.query_ms)) json["query_ms"] = result.query_ms;

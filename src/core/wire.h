@@ -59,8 +59,11 @@ struct Job {
     JobKind kind = JobKind::poll;
     std::string connector;  // "mssql", "local"
     std::string target;     // uuid of the server: key of the kept connection and of the predecessor sample
-    std::chrono::milliseconds deadline{5000};  // for everything, from the moment the prober has read the line
-    std::chrono::seconds interval{60};         // the target's polling interval: bounds how old a predecessor may be
+    std::chrono::milliseconds deadline{5000};  // for everything, from the moment it begins
+    // Handed over ahead: it begins once the prober has ended so many jobs in all, but checks, and has the place of the
+    // last of them. If that takes longer than most_ahead, it comes back unbegun. 0: it begins as its line is read.
+    std::uint64_t after = 0;
+    std::chrono::seconds interval{60};  // the target's polling interval: bounds how old a predecessor may be
     std::string host;
     std::uint16_t port = 0;
     std::string username;
@@ -72,6 +75,12 @@ struct Job {
     // Lists of names that the collector knows: a result with one of them has its values without names.
     std::vector<SeriesRef> series;
 };
+
+// How long a job that was handed over ahead may wait: what is due goes elsewhere if those before it hang.
+constexpr std::chrono::milliseconds most_ahead{1000};
+
+// Takes back what was handed over ahead and has not begun: each comes back unbegun.
+struct Withdraw {};
 
 // Tells a prober that a target is gone or stopped: it closes the connection and forgets the predecessor sample.
 struct Forget {
@@ -87,7 +96,7 @@ struct Define {
     std::optional<MetricGroup> group;  // nothing only in a set without groups
 };
 
-using ProberCommand = std::variant<Job, Forget, Define>;
+using ProberCommand = std::variant<Job, Forget, Define, Withdraw>;
 
 // One measured value. No value means: not known (first sample of a rate, restart, gap, no permission); never zero.
 struct Value {
@@ -139,6 +148,8 @@ struct Result {
     Outcome outcome = Outcome::failed;
     std::optional<Failure> failure;     // set unless ok
     double duration_ms = 0;             // wall time of the poll in the prober
+    double waited_ms = 0;               // of a job that was handed over ahead: before it began
+    bool unbegun = false;               // of such a job: it waited too long, or was withdrawn; nothing else is said
     std::optional<double> interval_ms;  // what the rates were computed over, by the target's clock
     double login_ms = 0;                // name lookup, connection and login, as far as it came; 0: was kept
     double query_ms = 0;                // all round trips of the queries
@@ -174,6 +185,7 @@ class WireError : public std::runtime_error {
 // own is left out: what is encoded here as a result always parses there.
 std::string encode(const Job& job);
 std::string encode(const Forget& forget);
+std::string encode(const Withdraw& withdraw);
 std::string encode(const Define& define);
 std::string encode(const Result& result);
 std::string encode(const Hello& hello);

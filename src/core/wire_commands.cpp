@@ -76,6 +76,7 @@ Job parse_job(Fields& fields) {
     if (const Json* target = fields.find("target")) job.target = text_of(*target, max_metric_name);
     const Json* deadline = fields.find("deadline_ms");
     job.deadline = std::chrono::milliseconds{deadline == nullptr ? 5000 : integer_of<int>(*deadline, 1, 3'600'000)};
+    if (const Json* after = fields.find("after")) job.after = count_of(*after);
     const Json* interval = fields.find("interval_s");
     job.interval = std::chrono::seconds{interval == nullptr ? 60 : integer_of<int>(*interval, 1, 86'400)};
     if (const Json* host = fields.find("host")) job.host = text_of(*host, max_text);
@@ -150,6 +151,7 @@ std::string encode(const Job& job) {
               {"username", job.username},
               {"options", job.options},
               {"metrics", job.metrics}};
+    if (job.after > 0) json["after"] = job.after;
     if (job.groups) json["groups"] = *job.groups;
     for (const auto& series : job.series)
         json["series"].push_back(Json::array({series.number, series.count}));
@@ -169,6 +171,10 @@ std::string encode(const Forget& forget) {
     return dump({{"forget", forget.target}});
 }
 
+std::string encode(const Withdraw& /*withdraw*/) {
+    return dump({{"withdraw", true}});
+}
+
 std::string encode(const Define& define) {
     Json json{{"define", define.connector}, {"groups", define.groups}};
     if (define.reset) json["reset"] = true;
@@ -184,6 +190,11 @@ ProberCommand parse_command(std::string_view line) {
         Forget command{text_of(*forget, max_metric_name)};
         fields.done();
         return command;
+    }
+    if (const Json* withdraw = fields.find("withdraw")) {
+        require(boolean_of(*withdraw), "nothing is withdrawn");
+        fields.done();
+        return Withdraw{};
     }
     if (const Json* connector = fields.find("define")) return parse_define(fields, *connector);
     return parse_job(fields);

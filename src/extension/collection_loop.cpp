@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/fair_share.h"
+#include "core/look_ahead.h"
 #include "core/pace.h"
 #include "extension/collector.h"
 #include "extension/collector_report.h"
@@ -82,7 +83,9 @@ class CollectionLoop {
         if (paused_) return;
         read_passed_over();
         serve_requests();
-        dispatch();
+        const Time now = Clock::now();
+        dispatch(now);
+        dispatch_ahead(now);
         store_and_wait();
     }
 
@@ -101,7 +104,9 @@ class CollectionLoop {
     void note_definitions_problem(const std::string& problem, const char* hint);
     [[nodiscard]] std::optional<std::vector<Tenant>> read_tenants();
     void serve_requests();
-    void dispatch();
+    void dispatch(Time now);
+    void dispatch_ahead(Time now);
+    void store();
     void publish();
     void wait();
     void note_sandbox(TenantRuntime& tenant);
@@ -121,6 +126,7 @@ class CollectionLoop {
     bool paused_ = false;
     std::string read_problem_;  // empty: the tenants could be read
     core::FairShare share_;
+    core::LookAhead look_ahead_;
     pg::WaitSet waits_;
     Time publish_not_before_{};
     bool published_ = false;
@@ -285,9 +291,8 @@ std::optional<std::vector<Tenant>> CollectionLoop::read_tenants() {
     return std::nullopt;
 }
 
-void CollectionLoop::dispatch() {
+void CollectionLoop::dispatch(Time now) {
     context_.places.resize(static_cast<std::size_t>(setting_concurrency()));
-    const Time now = Clock::now();
     const std::size_t most = most_of_one();
     std::vector<core::FairShare::Candidate> candidates;
     for (const auto& [key, tenant] : tenants_) {
@@ -302,6 +307,21 @@ void CollectionLoop::dispatch() {
         } else {
             share_.nothing_left();
         }
+    }
+}
+
+// They begin in the places of the tenant's own. So only one that could have no more gets some, and only while no other
+// one waits for a place.
+void CollectionLoop::dispatch_ahead(Time now) {
+    if (look_ahead_.polls() <= context_.places.ahead()) return;
+    TenantRuntime* alone = nullptr;
+    for (const auto& [key, tenant] : tenants_) {
+        if (!tenant->waits(now)) continue;
+        if (alone != nullptr) return;
+        alone = tenant.get();
+    }
+    if (alone == nullptr || alone->in_flight() < most_of_one()) return;
+    while (context_.places.ahead() < look_ahead_.polls() && alone->dispatch_ahead(now)) {
     }
 }
 
@@ -333,8 +353,9 @@ void CollectionLoop::publish() {
         const auto& schedule = tenant->schedule();
         figures_.targets += static_cast<int>(schedule.size());
         figures_.down += static_cast<int>(schedule.down());
-        figures_.due += static_cast<int>(schedule.waiting(now, 0ms));
-        figures_.overdue += static_cast<int>(schedule.waiting(now, overdue_after));
+        figures_.due += static_cast<int>(schedule.waiting(now, 0ms) + tenant->waiting_ahead(now, 0ms));
+        figures_.overdue +=
+            static_cast<int>(schedule.waiting(now, overdue_after) + tenant->waiting_ahead(now, overdue_after));
         if (with_memory) tenant->prober().measure_memory();
         const auto prober = tenant->prober_figures();
         if (prober.started_at == 0 && prober.last_exit_at == 0) continue;
@@ -361,18 +382,26 @@ std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
     return std::max(std::chrono::ceil<std::chrono::milliseconds>(next - now), 0ms);
 }
 
-void CollectionLoop::store_and_wait() {
+void CollectionLoop::store() {
+    const Time began = Clock::now();
     for (auto& [key, tenant] : tenants_) {
         const Time now = Clock::now();
         const auto limit = storing_limit_until(end_at_.value_or(Time::max()), now);
         if (limit > 0ms) tenant->flush(now, limit);
     }
+    look_ahead_.away(began, Clock::now(), figures_.polls);
+}
+
+void CollectionLoop::store_and_wait() {
+    store();
     publish();
     wait();
 }
 
 void CollectionLoop::end() {
     end_at_ = Clock::now() + setting_shutdown_grace();
+    for (auto& [key, tenant] : tenants_)
+        tenant->withdraw();
     while (context_.places.taken() > 0 && Clock::now() < *end_at_)
         store_and_wait();
     std::size_t lost = 0;

@@ -24,6 +24,12 @@ FinishedJob lost_job(std::uint64_t id, const std::string& how) {
     return job;
 }
 
+FinishedJob unbegun_job(std::uint64_t id, const std::string& how) {
+    FinishedJob job = lost_job(id, how);
+    job.end = FinishedJob::End::unbegun;
+    return job;
+}
+
 FinishedJob overdue_job(std::uint64_t id) {
     FinishedJob job{.id = id, .end = FinishedJob::End::overdue, .result = {}};
     job.result.job = id;
@@ -55,6 +61,7 @@ bool ProberSupervisor::start(Time now) {
         return false;
     }
     started_ = now;
+    ended_ = 0;
     send_definitions();
     figures_.pid = process_->pid();
     figures_.started_at = std::chrono::system_clock::now();
@@ -88,12 +95,41 @@ void ProberSupervisor::send_definitions() {
 
 bool ProberSupervisor::submit(const core::Job& job, Time now) {
     if (!process_ && !start(now)) return false;
+    hand_over(job, now + job.deadline + overdue_after);
+    return true;
+}
+
+void ProberSupervisor::submit_ahead(core::Job job) {
+    job.after = (ahead_.empty() ? ended_ : ahead_.back().after) + 1;
+    ahead_.push_back({.after = job.after, .id = job.id});
+    hand_over(job, Time::max());
+}
+
+void ProberSupervisor::hand_over(const core::Job& job, Time overdue) {
     std::string line = core::encode(job);
     // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
     send(line);
     core::wipe_text(line);
-    in_flight_[job.id] = {.overdue = now + job.deadline + overdue_after, .series = job.series};
-    return true;
+    in_flight_[job.id] = {
+        .overdue = overdue, .deadline = job.deadline, .kind = job.kind, .ahead = job.after > 0, .series = job.series};
+}
+
+// It began when its predecessor ended, of which we may have read late: its deadline is watched from now on.
+std::optional<std::uint64_t> ProberSupervisor::begin_next(Time now) {
+    ++ended_;
+    if (ahead_.empty() || ahead_.front().after > ended_) return std::nullopt;
+    const auto id = ahead_.front().id;
+    ahead_.pop_front();
+    withdrawing_ = withdrawing_ && !ahead_.empty();
+    InFlight& job = in_flight_.at(id);
+    job.overdue = now + job.deadline + overdue_after;
+    return id;
+}
+
+void ProberSupervisor::withdraw() {
+    if (ahead_.empty() || withdrawing_) return;
+    withdrawing_ = true;
+    send(core::encode(core::Withdraw{}));
 }
 
 void ProberSupervisor::forget(const std::string& target) {
@@ -103,6 +139,7 @@ void ProberSupervisor::forget(const std::string& target) {
 void ProberSupervisor::renew() {
     if (!process_) return;
     draining_ = true;
+    withdraw();
     stop_if_idle();
 }
 
@@ -125,7 +162,7 @@ std::vector<FinishedJob> ProberSupervisor::on_socket(bool readable, bool writabl
         std::vector<std::string> lines;
         const auto stream = process_->receive(lines);
         for (const auto& line : lines)
-            on_line(line, finished);
+            on_line(line, now, finished);
         if (stream == ProberProcess::Stream::ended) end("", now, finished);
     } catch (const core::WireError& error) {
         end(std::string("broke the protocol: ") + error.what(), now, finished);
@@ -134,7 +171,7 @@ std::vector<FinishedJob> ProberSupervisor::on_socket(bool readable, bool writabl
     return finished;
 }
 
-void ProberSupervisor::on_line(const std::string& line, std::vector<FinishedJob>& finished) {
+void ProberSupervisor::on_line(const std::string& line, Time now, std::vector<FinishedJob>& finished) {
     auto report = core::parse_report(line);
     if (auto* hello = std::get_if<core::Hello>(&report)) {
         if (greeted_) throw core::WireError("greeted twice");
@@ -148,10 +185,23 @@ void ProberSupervisor::on_line(const std::string& line, std::vector<FinishedJob>
     const auto id = result.job;
     const auto job = in_flight_.find(id);
     if (job == in_flight_.end()) throw core::WireError("answered a job it was not given");
+    if (result.unbegun) {
+        if (!job->second.ahead) throw core::WireError("did not begin a job that it was to begin at once");
+        std::erase_if(ahead_, [&](const Ahead& ahead) { return ahead.id == id; });
+        withdrawing_ = withdrawing_ && !ahead_.empty();
+        in_flight_.erase(job);
+        finished.push_back({.id = id, .end = FinishedJob::End::unbegun, .result = std::move(result)});
+        return;
+    }
+    if (job->second.overdue == Time::max()) throw core::WireError("answered a job that had not begun");
     if (result.without_names && std::ranges::count(job->second.series, *result.series) == 0)
         throw core::WireError("left out names that it was not told are known");
+    const bool counts = job->second.kind != core::JobKind::check;
     in_flight_.erase(job);
-    finished.push_back({.id = id, .end = FinishedJob::End::answered, .result = std::move(result)});
+    finished.push_back({.id = id,
+                        .end = FinishedJob::End::answered,
+                        .result = std::move(result),
+                        .followed_by = counts ? begin_next(now) : std::nullopt});
 }
 
 std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {
@@ -182,12 +232,14 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     figures_.pid = 0;
     figures_.resident_bytes = 0;
     ++figures_.restarts;
-    figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size());
+    figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size() - ahead_.size());
     figures_.last_exit = how;
     figures_.last_exit_at = std::chrono::system_clock::now();
     for (const auto& [id, job] : in_flight_)
-        finished.push_back(lost_job(id, how));
+        finished.push_back(job.overdue == Time::max() ? unbegun_job(id, how) : lost_job(id, how));
     in_flight_.clear();
+    ahead_.clear();
+    withdrawing_ = false;
 
     const auto wait = backoff_.failed_after(std::chrono::duration_cast<std::chrono::milliseconds>(now - started_));
     not_before_ = now + wait;
@@ -206,7 +258,7 @@ std::optional<ProberSupervisor::Time> ProberSupervisor::next_event() const {
 
 ProberSupervisor::Figures ProberSupervisor::figures() const {
     Figures figures = figures_;
-    figures.in_flight = static_cast<int>(in_flight_.size());
+    figures.in_flight = static_cast<int>(in_flight_.size() - ahead_.size());
     return figures;
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,10 +27,12 @@ struct FinishedJob {
         answered,  // result is the prober's
         overdue,   // it did not answer in time and was killed for it; result is a failure of class timeout
         lost,      // it ended for another reason; result is a failure of class prober_lost
+        unbegun,   // it was handed over ahead and did not begin
     };
     std::uint64_t id = 0;
     End end = End::lost;
     core::Result result;
+    std::optional<std::uint64_t> followed_by{};  // the job that was handed over ahead and begins now
 };
 
 class ProberSupervisor {
@@ -47,6 +50,13 @@ class ProberSupervisor {
     [[nodiscard]] bool available(Time now) const;
     // Hands a job over, starting a prober if none runs. False if that failed; the job was not taken then.
     bool submit(const core::Job& job, Time now);
+    // Hands a poll or probe over that begins when one of those that run has ended: without asking us, so that no time
+    // is lost while we are busy. One has to run. It may come back unbegun, within core::most_ahead.
+    void submit_ahead(core::Job job);
+    // Whether the prober has room in its socket for more, and nothing is being taken back.
+    [[nodiscard]] bool takes_ahead() const { return process_ && !process_->interest().write && !withdrawing_; }
+    // Takes back what was handed over ahead: what has not begun comes back unbegun.
+    void withdraw();
     void forget(const std::string& target);
     // Ends an idle prober; it starts again with the next job.
     void stop_if_idle();
@@ -82,11 +92,14 @@ class ProberSupervisor {
 
   private:
     bool start(Time now);
+    void hand_over(const core::Job& job, Time overdue);
+    // A poll or probe has ended. Begins the watch over the one that follows it, if there is one.
+    std::optional<std::uint64_t> begin_next(Time now);
     // A line that is refused is the end of the prober, which its socket reports.
     void send(std::string_view line);
     void send_definitions();
     // Reads one line; throws core::WireError when it is not what an honest prober would say.
-    void on_line(const std::string& line, std::vector<FinishedJob>& finished);
+    void on_line(const std::string& line, Time now, std::vector<FinishedJob>& finished);
     // The prober is gone or must go: reason for the log and for vitals.probers, or empty to use how it ended.
     void end(const std::string& reason, Time now, std::vector<FinishedJob>& finished);
 
@@ -95,10 +108,20 @@ class ProberSupervisor {
     SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
     struct InFlight {
-        Time overdue;
+        Time overdue;  // the end of time for one that has not begun
+        std::chrono::milliseconds deadline;
+        core::JobKind kind;
+        bool ahead;                           // it was handed over so
         std::vector<core::SeriesRef> series;  // that its result may name
     };
-    std::unordered_map<std::uint64_t, InFlight> in_flight_;  // by job
+    struct Ahead {
+        std::uint64_t after = 0;
+        std::uint64_t id = 0;
+    };
+    std::unordered_map<std::uint64_t, InFlight> in_flight_;  // by job, with those that have not begun
+    std::deque<Ahead> ahead_;                                // in the order in which they begin
+    std::uint64_t ended_ = 0;                                // jobs of this prober, but for checks
+    bool withdrawing_ = false;                               // until none is ahead
     bool greeted_ = false;
     bool draining_ = false;
     bool deaf_ = false;  // took no more, and was killed for it

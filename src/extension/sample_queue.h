@@ -24,6 +24,7 @@ namespace vitals::ext {
 
 // What sessions are told whose requests cannot be answered any more.
 constexpr const char* collector_ends = "The collector ends.";
+constexpr const char* server_removed = "The server was removed meanwhile.";
 
 class SampleQueue {
   public:

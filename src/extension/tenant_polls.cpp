@@ -73,21 +73,50 @@ std::string describe(const core::Failure& failure) {
 bool TenantRuntime::dispatch(Time now) {
     if (!prober_.available(now)) return false;
     const auto due = schedule_.take_due(now, context_.places);
-    if (due) start(*due, now);
+    if (due) start(*due, core::HeldPlace(context_.places, due->lane), now);
     return due.has_value();
 }
 
-void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
+bool TenantRuntime::dispatch_ahead(Time now) {
+    if (!prober_.available(now) || in_flight() == 0 || !prober_.takes_ahead()) return false;
+    const auto due = schedule_.take_due(now, context_.places.with_one_free());
+    if (due) start(*due, core::HeldPlace(context_.places, due->lane, core::HeldPlace::Kind::ahead), now);
+    return due.has_value();
+}
+
+bool TenantRuntime::waits(Time now) const {
+    const auto due = schedule_.next_due(context_.places.with_one_free());
+    return due && *due <= now && prober_.available(now);
+}
+
+std::size_t TenantRuntime::waiting_ahead(Time now, std::chrono::milliseconds for_at_least) const {
+    if (ahead_ == 0) return 0;
+    return static_cast<std::size_t>(std::ranges::count_if(jobs_, [&](const auto& entry) {
+        const JobInFlight& job = entry.second;
+        return job.place.ahead() && !job.due.probe && job.due.due <= now - for_at_least;
+    }));
+}
+
+core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const {
+    const auto kind = job.due.probe ? core::JobKind::probe : core::JobKind::poll;
+    auto made = make_job(tenant_, runtime.target, kind, id, deadline_of(kind), context_.keys);
+    // Whoever asks for a poll wants to see everything.
+    if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
+        made.groups = runtime.wanted->due_groups(runtime.cycle);
+    made.series = job.series.refs();
+    return made;
+}
+
+void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place, Time now) {
     TargetRuntime& runtime = targets_.at(due.key);
     JobInFlight job{.due = due,
-                    .place = core::HeldPlace(context_.places, due.lane),
+                    .place = std::move(place),
+                    .ahead = false,
                     .started = now,
-                    .started_at = std::chrono::system_clock::now()};
-    if (!due.probe) {
-        job.requests = std::exchange(runtime.requests, {});
-        context_.lags.add(now - due.due, now);
-    }
-    const auto kind = due.probe ? core::JobKind::probe : core::JobKind::poll;
+                    .started_at = std::chrono::system_clock::now(),
+                    .wanted = runtime.wanted,
+                    .series = runtime.series};
+    if (!due.probe) job.requests = std::exchange(runtime.requests, {});
     const auto id = ++context_.last_job;
     FinishedJob at_once{.id = id, .end = FinishedJob::End::answered, .result = {}};
     if (runtime.target.connector == own_connector) {
@@ -97,14 +126,13 @@ void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
         return;
     }
     try {
-        auto made = make_job(tenant_, runtime.target, kind, id, deadline_of(kind), context_.keys);
-        // Whoever asks for a poll wants to see everything.
-        if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
-            made.groups = runtime.wanted->due_groups(runtime.cycle);
-        job.wanted = runtime.wanted;
-        job.series = runtime.series;
-        made.series = job.series.refs();
-        if (prober_.submit(made, now)) {
+        auto made = job_of(runtime, job, id);
+        job.ahead = job.place.ahead();
+        if (job.ahead) {
+            prober_.submit_ahead(std::move(made));
+            ++ahead_;
+        }
+        if (job.ahead || prober_.submit(made, now)) {
             jobs_.emplace(id, std::move(job));
             return;
         }
@@ -116,7 +144,15 @@ void TenantRuntime::start(const core::Schedule::Due& due, Time now) {
     finish_job(std::move(job), std::move(at_once), now);
 }
 
+void TenantRuntime::begin(std::uint64_t id) {
+    const auto next = jobs_.find(id);
+    if (next == jobs_.end()) return;
+    next->second.place.begin();
+    --ahead_;
+}
+
 void TenantRuntime::finish(FinishedJob&& job, Time now) {
+    if (job.followed_by) begin(*job.followed_by);
     if (const auto check = checks_.find(job.id); check != checks_.end()) {
         finish_check(check->second, job);
         checks_.erase(check);
@@ -126,6 +162,12 @@ void TenantRuntime::finish(FinishedJob&& job, Time now) {
     if (found == jobs_.end()) return;
     JobInFlight in_flight = std::move(found->second);
     jobs_.erase(found);
+    if (in_flight.place.ahead()) --ahead_;
+    // When it began, as its prober says, which cannot be later than now.
+    const std::chrono::duration<double, std::milli> waited(
+        in_flight.ahead ? std::min(job.result.waited_ms, milliseconds_of(now - in_flight.started)) : 0);
+    in_flight.started += std::chrono::floor<Clock::duration>(waited);
+    in_flight.started_at += std::chrono::floor<std::chrono::system_clock::duration>(waited);
     finish_job(std::move(in_flight), std::move(job), now);
 }
 
@@ -133,6 +175,10 @@ void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time n
     const auto found = targets_.find(job.due.key);
     if (found == targets_.end()) return;
     TargetRuntime& runtime = found->second;
+    if (finished.end == FinishedJob::End::unbegun) {
+        put_back(runtime, job, now);
+        return;
+    }
     if (finished.end == FinishedJob::End::lost && repeats_lost(runtime, job, now)) return;
     runtime.lost_in_a_row = 0;
     const auto key = job.due.key;
@@ -142,6 +188,17 @@ void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time n
         finish_poll(runtime, std::move(job), std::move(finished.result), now);
     }
     after_poll(key, now);
+}
+
+// As if it had not been taken from the schedule.
+void TenantRuntime::put_back(TargetRuntime& runtime, JobInFlight& job, Time now) {
+    if (end_requested() || runtime.gone) {
+        for (const auto& request : std::exchange(job.requests, {}))
+            answer_request(request, false, end_requested() ? collector_ends : server_removed);
+    }
+    std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
+    schedule_.not_begun(job.due);
+    after_poll(job.due.key, now);
 }
 
 bool TenantRuntime::repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now) {
@@ -188,6 +245,7 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
         as_before.failure = std::move(failure_before);
         record_skipped_cycles(as_before, skipped, clock);
     }
+    context_.lags.add(job.started - job.due.due, now);
     record.started_at = core::utc_text(job.started_at);
     record.collected = result.outcome != core::Outcome::failed;
     record.lag_ms = milliseconds_of(job.started - job.due.due);

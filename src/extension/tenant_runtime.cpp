@@ -284,6 +284,7 @@ void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time n
     }
     // Whoever mends a host name or a password wants to see whether that helped.
     if (!target.connects_like(runtime.target)) {
+        withdraw();
         schedule_.hurry(key, now, core::Lane::unproven);
         runtime.cycle = 0;
     }
@@ -302,7 +303,8 @@ void TenantRuntime::remove_target(core::Schedule::Key key) {
     keys_of_servers_.erase(runtime.target.server_id);
     prober_.forget(runtime.target.server_id);
     for (const auto& request : std::exchange(runtime.requests, {}))
-        answer_request(request, false, "The server was removed meanwhile.");
+        answer_request(request, false, server_removed);
+    withdraw();
     const bool running =
         std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.due.key == key; });
     if (running) {
@@ -423,7 +425,7 @@ std::size_t TenantRuntime::end(std::chrono::milliseconds limit) {
     for (const auto& [id, request] : std::exchange(checks_, {}))
         answer_request(request, false, collector_ends);
     for (const auto& [id, job] : std::exchange(jobs_, {})) {
-        if (!job.due.probe) ++given_up;
+        if (!job.due.probe && !job.place.ahead()) ++given_up;
         for (const auto& request : job.requests)
             answer_request(request, false, collector_ends);
     }

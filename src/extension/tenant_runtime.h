@@ -62,6 +62,13 @@ class TenantRuntime {
 
     // Starts one poll or probe that is due and has a place. False: there is none.
     bool dispatch(Time now);
+    // Hands one that is due and has no place to the prober, to begin when another one ends. False: there is none, or no
+    // other, or the prober has enough to read.
+    bool dispatch_ahead(Time now);
+    // Takes back what was handed over so.
+    void withdraw() { prober_.withdraw(); }
+    // Whether something is due that would begin if a place were free.
+    [[nodiscard]] bool waits(Time now) const;
     // Starts the connection test, or the poll, that a session asked for.
     void serve(const Request& request, Time now);
 
@@ -76,8 +83,10 @@ class TenantRuntime {
 
     [[nodiscard]] ProberSupervisor& prober() noexcept { return prober_; }
     [[nodiscard]] const Tenant& tenant() const noexcept { return tenant_; }
-    [[nodiscard]] std::size_t in_flight() const noexcept { return jobs_.size(); }
+    [[nodiscard]] std::size_t in_flight() const noexcept { return jobs_.size() - ahead_; }
     [[nodiscard]] const core::Schedule& schedule() const noexcept { return schedule_; }
+    // Polls that have been due for so long, were handed over ahead and have not begun.
+    [[nodiscard]] std::size_t waiting_ahead(Time now, std::chrono::milliseconds for_at_least) const;
     // When something of this tenant is to be done; room: whether it may start another poll.
     [[nodiscard]] Time next_event(bool room, Time now) const;
     [[nodiscard]] ProberFigures prober_figures() const;
@@ -99,6 +108,7 @@ class TenantRuntime {
     struct JobInFlight {
         core::Schedule::Due due;
         core::HeldPlace place;
+        bool ahead = false;  // it was handed over so
         Time started{};
         std::chrono::system_clock::time_point started_at;
         std::vector<Request> requests{};  // that are answered when it is stored
@@ -116,8 +126,10 @@ class TenantRuntime {
     Target load_checked_target(const Request& request, Time now);
     void dispatch_check(const Request& request, Time now);
     void dispatch_poll(const Request& request, Time now);
-    void start(const core::Schedule::Due& due, Time now);
+    void start(const core::Schedule::Due& due, core::HeldPlace place, Time now);
+    [[nodiscard]] core::Job job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const;
     void finish(FinishedJob&& job, Time now);
+    void begin(std::uint64_t id);
     void finish_job(JobInFlight&& job, FinishedJob&& finished, Time now);
     void finish_probe(TargetRuntime& runtime, const JobInFlight& job, core::Result& result, Time now);
     void finish_poll(TargetRuntime& runtime, JobInFlight&& job, core::Result&& result, Time now);
@@ -130,6 +142,7 @@ class TenantRuntime {
     std::shared_ptr<const WantedMetrics> wanted_of(const Target& target);
     void forget_unused_wanted();
     [[nodiscard]] bool repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now);
+    void put_back(TargetRuntime& runtime, JobInFlight& job, Time now);
     [[nodiscard]] core::PollRecord make_record(core::Schedule::Key key, Time next_due,
                                                const core::WallClock& clock) const;
     void record_passed_cycles(Time now);
@@ -146,6 +159,7 @@ class TenantRuntime {
     std::unordered_map<core::Schedule::Key, TargetRuntime> targets_;
     std::unordered_map<std::string, core::Schedule::Key> keys_of_servers_;
     std::unordered_map<std::uint64_t, JobInFlight> jobs_;
+    std::size_t ahead_ = 0;  // of the jobs, those that have not begun
     std::unordered_map<std::uint64_t, Request> checks_;
     ProberSupervisor prober_;
     ProberNetwork network_;  // as the last reload found it

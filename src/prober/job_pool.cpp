@@ -43,8 +43,8 @@ int make_event() {
 
 }  // namespace
 
-JobPool::JobPool(const ConnectorSet& connectors, JobPoolSettings settings, Report report)
-    : connectors_(connectors), settings_(settings), report_(std::move(report)), finished_fd_(make_event()) {
+JobPool::JobPool(const ConnectorSet& connectors, JobPoolSettings settings, ReportSink& reports)
+    : connectors_(connectors), settings_(settings), reports_(reports), finished_fd_(make_event()) {
     try {
         housekeeper_ = std::thread(&JobPool::keep_house, this);
     } catch (...) {
@@ -60,7 +60,8 @@ JobPool::~JobPool() {
 
 // Called with the lock. A tenant with a few targets has a few threads, however many another one needs.
 void JobPool::start_thread_if_needed() {
-    if (queue_.size() <= waiting_threads_ || threads_.size() >= static_cast<std::size_t>(settings_.threads)) return;
+    const std::size_t most = static_cast<std::size_t>(settings_.threads) + writing_;
+    if (queue_.size() <= waiting_threads_ || threads_.size() >= most) return;
     try {
         threads_.emplace_back(&JobPool::work, this);
     } catch (const std::system_error&) {
@@ -73,6 +74,7 @@ void JobPool::end_threads() {
     {
         const std::lock_guard lock(mutex_);
         ending_ = true;
+        begin_what_follows();
     }
     work_there_.notify_all();
     house_changed_.notify_all();
@@ -83,21 +85,65 @@ void JobPool::end_threads() {
 }
 
 void JobPool::submit(core::Job job) {
-    const Deadline deadline = Deadline::after(job.deadline);
-    const std::lock_guard lock(mutex_);
-    const bool keep = !job.target.empty();
-    queue_.push_back({std::move(job), deadline, keep});
-    ++unfinished_;
-    start_thread_if_needed();
+    const auto now = Clock::now();
+    bool watch = false;
+    {
+        const std::lock_guard lock(mutex_);
+        const bool ahead = job.after > ended_;
+        const Deadline deadline(now + (ahead ? core::most_ahead : job.deadline));
+        const bool keep = !job.target.empty();
+        ++unfinished_;
+        auto& list = ahead ? ahead_ : queue_;
+        list.push_back({std::move(job), deadline, keep, now});
+        if (!ahead) start_thread_if_needed();
+        // What a free thread takes now needs nobody to watch its deadline.
+        const bool stays = ahead || queue_.size() > waiting_threads_ || target_is_busy(queue_.back());
+        watch = stays && deadline.at() < house_wakes_;
+        if (ahead && !watch) return;
+    }
+    // Not under the lock, which whoever wakes up needs at once.
     work_there_.notify_one();
-    if (deadline.at() < house_wakes_) house_changed_.notify_one();
+    if (watch) house_changed_.notify_one();
+}
+
+bool JobPool::target_is_busy(const Work& work) const {
+    if (work.job.target.empty()) return false;
+    const auto target = targets_.find(work.job.target);
+    if (target != targets_.end() && target->second.running) return true;
+    return std::ranges::count_if(queue_, [&](const Work& each) { return each.job.target == work.job.target; }) > 1;
+}
+
+void JobPool::withdraw() {
+    std::list<Work> withdrawn;
+    {
+        const std::lock_guard lock(mutex_);
+        withdrawn.swap(ahead_);
+    }
+    report_unbegun(withdrawn);
+}
+
+// They have taken nobody's place, and nobody follows them.
+void JobPool::report_unbegun(const std::list<Work>& works) {
+    if (works.empty()) return;
+    for (const Work& work : works) {
+        core::Result result = failed(core::ErrorClass::internal, "the poll did not begin");
+        result.job = work.job.id;
+        result.unbegun = true;
+        reports_.add(result);
+    }
+    reports_.write();
+    const std::lock_guard lock(mutex_);
+    for (std::size_t i = 0; i < works.size(); ++i)
+        count_down();
 }
 
 void JobPool::forget(const std::string& target) {
     std::unique_ptr<Session> session;
     const std::lock_guard lock(mutex_);
-    for (Work& work : queue_) {
-        if (work.job.target == target) work.keep_session = false;
+    for (auto* works : {&queue_, &ahead_}) {
+        for (Work& work : *works) {
+            if (work.job.target == target) work.keep_session = false;
+        }
     }
     const auto found = targets_.find(target);
     if (found == targets_.end()) return;
@@ -126,6 +172,7 @@ std::size_t JobPool::idle_sessions() const {
 }
 
 std::list<JobPool::Work>::iterator JobPool::next_runnable() {
+    if (running_ >= static_cast<std::size_t>(settings_.threads)) return queue_.end();
     return std::find_if(queue_.begin(), queue_.end(), [this](const Work& work) {
         const auto target = targets_.find(work.job.target);
         return target == targets_.end() || !target->second.running;
@@ -158,6 +205,7 @@ void JobPool::run(Work work, std::unique_lock<std::mutex>& lock) {
     std::unique_ptr<Session> session;
     const Connector* connector = nullptr;
     const bool has_target = !work.job.target.empty();
+    ++running_;
     if (has_target) {
         Target& target = targets_[work.job.target];
         target.running = true;
@@ -166,20 +214,76 @@ void JobPool::run(Work work, std::unique_lock<std::mutex>& lock) {
     }
     lock.unlock();
     const core::Result result = execute(work, session, connector);
-    lock.lock();
     if (has_target) {
-        const auto target = targets_.find(work.job.target);
-        const bool keep = session != nullptr && work.keep_session && !target->second.forgotten;
-        if (keep) {
-            target->second = {std::move(session), connector, false, false, Clock::now()};
-        } else {
-            targets_.erase(target);
-        }
+        lock.lock();
+        session = give_back(work, std::move(session), connector);
+        lock.unlock();
     }
-    lock.unlock();
     session.reset();
-    report(result);
+    reports_.add(result);
     lock.lock();
+    --running_;
+    finished_one(work.job);
+    write_reports(lock);
+}
+
+// Called with the lock, returns with it. If this thread has to wait for the peer, another one runs what follows its
+// job.
+void JobPool::write_reports(std::unique_lock<std::mutex>& lock) {
+    lock.unlock();
+    const bool written = reports_.try_write();
+    lock.lock();
+    if (written) return;
+    ++writing_;
+    if (!queue_.empty()) start_thread_if_needed();
+    lock.unlock();
+    work_there_.notify_one();
+    reports_.write();
+    lock.lock();
+    --writing_;
+}
+
+std::unique_ptr<Session> JobPool::give_back(const Work& work, std::unique_ptr<Session> session,
+                                            const Connector* connector) {
+    const auto target = targets_.find(work.job.target);
+    if (session == nullptr || !work.keep_session || target->second.forgotten) {
+        targets_.erase(target);
+        return session;
+    }
+    target->second = {std::move(session), connector, false, false, Clock::now()};
+    return nullptr;
+}
+
+void JobPool::begin_what_follows() {
+    bool others = false;
+    while (!ahead_.empty() && (ahead_.front().job.after <= ended_ || ending_)) {
+        Work& next = ahead_.front();
+        const auto now = Clock::now();
+        next.waited = now - next.submitted;
+        next.deadline = Deadline(now + next.job.deadline);
+        queue_.splice(queue_.end(), ahead_, ahead_.begin());
+        // The thread that has ended a job takes one, the oldest that can be run.
+        others = others || queue_.size() > 1 || target_is_busy(next);
+        if (others && next.deadline.at() < house_wakes_) house_changed_.notify_one();
+    }
+    if (!others) return;
+    start_thread_if_needed();
+    work_there_.notify_one();
+}
+
+void JobPool::finished_one(const core::Job& job) {
+    if (job.kind != core::JobKind::check) {
+        ++ended_;
+        begin_what_follows();
+    }
+    count_down();
+}
+
+void JobPool::count_down() {
+    if (--unfinished_ >= settings_.tell_below) return;
+    const std::uint64_t one = 1;
+    // It fails only when the counter is full, and then the fd is readable anyway.
+    [[maybe_unused]] const ssize_t written = write(finished_fd_, &one, sizeof(one));
 }
 
 core::Result JobPool::execute(const Work& work, std::unique_ptr<Session>& session, const Connector*& connector) const {
@@ -205,20 +309,10 @@ core::Result JobPool::execute(const Work& work, std::unique_ptr<Session>& sessio
         }
     }
     result.job = work.job.id;
+    result.waited_ms = work.waited.count();
     result.duration_ms = std::chrono::duration<double, std::milli>(Clock::now() - started).count();
     numbers_.number(result, work.job);
     return result;
-}
-
-void JobPool::report(const core::Result& result) {
-    report_(result);
-    {
-        const std::lock_guard lock(mutex_);
-        --unfinished_;
-    }
-    const std::uint64_t one = 1;
-    // It fails only when the counter is full, and then the fd is readable anyway.
-    [[maybe_unused]] const ssize_t written = write(finished_fd_, &one, sizeof(one));
 }
 
 void JobPool::keep_house() {
@@ -226,8 +320,9 @@ void JobPool::keep_house() {
     while (!ending_ || !queue_.empty()) {
         const auto now = Clock::now();
         const std::list<Work> expired = take_expired(now);
+        const std::list<Work> unbegun = take_waited_too_long(now);
         std::vector<std::unique_ptr<Session>> idle = take_idle(now);
-        if (expired.empty() && idle.empty()) {
+        if (expired.empty() && unbegun.empty() && idle.empty()) {
             house_wakes_ = next_housekeeping(now);
             house_changed_.wait_until(lock, house_wakes_);
             house_wakes_ = Clock::time_point::min();
@@ -235,16 +330,30 @@ void JobPool::keep_house() {
         }
         lock.unlock();
         idle.clear();
-        for (const Work& work : expired) {
-            core::Result result =
-                failed(core::ErrorClass::timeout, "the deadline passed before a thread was free for the poll");
-            result.job = work.job.id;
-            report(result);
-        }
+        report_unbegun(unbegun);
+        report_expired(expired);
         lock.lock();
     }
     // For threads that wait behind jobs that have expired.
     work_there_.notify_all();
+}
+
+void JobPool::report_expired(const std::list<Work>& works) {
+    if (works.empty()) return;
+    for (const Work& work : works) {
+        core::Result result =
+            failed(core::ErrorClass::timeout, "the deadline passed before a thread was free for the poll");
+        result.job = work.job.id;
+        result.waited_ms = work.waited.count();
+        reports_.add(result);
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Work& work : works)
+            finished_one(work.job);
+        if (!queue_.empty()) work_there_.notify_all();
+    }
+    reports_.write();
 }
 
 std::list<JobPool::Work> JobPool::take_expired(Clock::time_point now) {
@@ -255,6 +364,13 @@ std::list<JobPool::Work> JobPool::take_expired(Clock::time_point now) {
         work = next;
     }
     return expired;
+}
+
+std::list<JobPool::Work> JobPool::take_waited_too_long(Clock::time_point now) {
+    std::list<Work> late;
+    while (!ahead_.empty() && ahead_.front().deadline.at() <= now)
+        late.splice(late.end(), ahead_, ahead_.begin());
+    return late;
 }
 
 std::vector<std::unique_ptr<Session>> JobPool::take_idle(Clock::time_point now) {
@@ -272,6 +388,7 @@ JobPool::Clock::time_point JobPool::next_housekeeping(Clock::time_point now) con
     auto next = now + settings_.idle_session / 10;
     for (const Work& work : queue_)
         next = std::min(next, work.deadline.at());
+    if (!ahead_.empty()) next = std::min(next, ahead_.front().deadline.at());
     return next;
 }
 

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -21,29 +20,33 @@
 #include "core/wire.h"
 #include "prober/connector_set.h"
 #include "prober/deadline.h"
+#include "prober/report_sink.h"
 
 namespace vitals::prober {
 
 struct JobPoolSettings {
-    int threads = 10;  // at most; one is started when a job finds none that is free
+    // At most so many run jobs; one is started when a job finds none that is free. Another one may wait for the peer.
+    int threads = 10;
     // A session that was not used for so long is closed: its target was removed, or is polled so rarely that keeping a
     // connection open is a waste on both sides.
     std::chrono::milliseconds idle_session = std::chrono::minutes(10);
+    // finished_fd() tells when fewer jobs than these are unfinished: whoever waits for less is not woken for each.
+    std::size_t tell_below = 1;
 };
 
 class JobPool {
   public:
-    // Called by the pool's threads, several at a time.
-    using Report = std::function<void(const core::Result&)>;
-
-    JobPool(const ConnectorSet& connectors, JobPoolSettings settings, Report report);
+    // The pool's threads call the sink, several at a time.
+    JobPool(const ConnectorSet& connectors, JobPoolSettings settings, ReportSink& reports);
     JobPool(const JobPool&) = delete;
     JobPool& operator=(const JobPool&) = delete;
     // Runs what was submitted and ends the threads.
     ~JobPool();
 
-    // The job's deadline starts here.
+    // The job's deadline starts here; that of a job which was handed over ahead (core::Job::after) when it begins.
     void submit(core::Job job);
+    // Takes back what was handed over ahead and has not begun: it is reported so.
+    void withdraw();
     // Closes the session of a target, at the end of the job if one is running.
     void forget(const std::string& target);
 
@@ -52,7 +55,7 @@ class JobPool {
     [[nodiscard]] std::size_t threads() const;
     // Kept sessions that no job is using.
     [[nodiscard]] std::size_t idle_sessions() const;
-    // Becomes readable when a job was reported; reading it resets it.
+    // Becomes readable when a job was reported and so few are left (tell_below); reading it resets it.
     [[nodiscard]] int finished_fd() const noexcept { return finished_fd_; }
 
   private:
@@ -62,6 +65,8 @@ class JobPool {
         core::Job job;
         Deadline deadline;
         bool keep_session;
+        Clock::time_point submitted;
+        std::chrono::duration<double, std::milli> waited{0};  // ahead
     };
     struct Target {
         std::unique_ptr<Session> session;
@@ -79,15 +84,27 @@ class JobPool {
     std::list<Work>::iterator next_runnable();
     void run(Work work, std::unique_lock<std::mutex>& lock);
     core::Result execute(const Work& work, std::unique_ptr<Session>& session, const Connector*& connector) const;
-    void report(const core::Result& result);
+    // Called with the lock, after its report.
+    void finished_one(const core::Job& job);
+    void begin_what_follows();
+    void count_down();
+    // Called with the lock, of a job in the queue: whether another one of its target is to end first.
+    [[nodiscard]] bool target_is_busy(const Work& work) const;
+    void report_unbegun(const std::list<Work>& works);
+    void report_expired(const std::list<Work>& works);
+    void write_reports(std::unique_lock<std::mutex>& lock);
+    // Called with the lock. Returns the session if nobody is to have it any more.
+    [[nodiscard]] std::unique_ptr<Session> give_back(const Work& work, std::unique_ptr<Session> session,
+                                                     const Connector* connector);
 
     std::list<Work> take_expired(Clock::time_point now);
+    std::list<Work> take_waited_too_long(Clock::time_point now);
     std::vector<std::unique_ptr<Session>> take_idle(Clock::time_point now);
     [[nodiscard]] Clock::time_point next_housekeeping(Clock::time_point now) const;
 
     const ConnectorSet& connectors_;
     JobPoolSettings settings_;
-    Report report_;
+    ReportSink& reports_;
     core::SeriesNumbers numbers_;
     int finished_fd_;
 
@@ -95,9 +112,13 @@ class JobPool {
     std::condition_variable work_there_;
     std::condition_variable house_changed_;
     std::list<Work> queue_;
+    std::list<Work> ahead_;    // that begin when others have ended, in this order
+    std::uint64_t ended_ = 0;  // but for checks
     std::unordered_map<std::string, Target> targets_;
     std::size_t unfinished_ = 0;
     std::size_t waiting_threads_ = 0;
+    std::size_t running_ = 0;  // jobs
+    std::size_t writing_ = 0;  // threads that wait for the peer to read
     // When the housekeeper looks again; while it is awake, nobody needs to wake it.
     Clock::time_point house_wakes_ = Clock::time_point::min();
     bool ending_ = false;

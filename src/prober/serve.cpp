@@ -46,9 +46,12 @@ class Server {
     Server(const ServeSettings& settings, ConnectorSet& connectors, ReportWriter& writer)
         : settings_(settings),
           connectors_(connectors),
+          writer_(writer),
           stream_(settings.input_fd),
-          pool_(connectors, {.threads = settings.threads},
-                [&writer](const core::Result& result) { writer.write(result); }) {
+          pool_(connectors,
+                {.threads = settings.threads,
+                 .tell_below = from_collector() ? 1 : static_cast<std::size_t>(settings.threads)},
+                writer) {
         const sigset_t set = termination();
         signal_fd_ = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (signal_fd_ < 0) throw std::system_error(errno, std::generic_category(), "cannot create a signalfd");
@@ -61,7 +64,7 @@ class Server {
     int run() {
         while (true) {
             if (const auto code = take_lines()) return *code;
-            if (finished() || outlived()) return exit_ok;
+            if (finished() || outlived()) return finish();
             give_back_memory_now_and_then();
             if (const auto code = wait()) return *code;
         }
@@ -77,6 +80,17 @@ class Server {
     [[nodiscard]] bool finished() const {
         if (pool_.unfinished() > 0) return stop_at_ && stop_at_->passed();
         return stop_at_.has_value() || (stream_.ended() && no_more_lines_);
+    }
+
+    // A result that is reported may still wait to be written.
+    int finish() {
+        while (!(stop_at_ && stop_at_->passed()) && !writer_.finish(Deadline::after(std::chrono::milliseconds(100))))
+            take_signal();
+        return exit_ok;
+    }
+
+    void take_signal() {
+        if (drain(signal_fd_) && !stop_at_) stop_at_ = Deadline::after(settings_.grace);
     }
 
     // With the next that wakes it up: where nothing happens, nothing is freed.
@@ -136,8 +150,10 @@ class Server {
         } else if (auto* define = std::get_if<core::Define>(&command)) {
             const std::string connector = define->connector;
             if (const auto groups = definitions_.take(std::move(*define))) connectors_.define(connector, groups);
+        } else if (const auto* forget = std::get_if<core::Forget>(&command)) {
+            pool_.forget(forget->target);
         } else {
-            pool_.forget(std::get<core::Forget>(command).target);
+            pool_.withdraw();
         }
     }
 
@@ -159,10 +175,7 @@ class Server {
         if (::poll(fds.data(), fds.size(), timeout) < 0) return std::nullopt;
 
         if (fds[2].revents != 0) drain(fds[2].fd);
-        if (fds[1].revents != 0) {
-            drain(fds[1].fd);
-            stop_at_ = Deadline::after(settings_.grace);
-        }
+        if (fds[1].revents != 0) take_signal();
         if (fds[0].revents == 0) return std::nullopt;
         const bool open = reads && stream_.read_more();
         // Nobody is left to answer to.
@@ -170,13 +183,15 @@ class Server {
         return std::nullopt;
     }
 
-    static void drain(int fd) {
+    // Whether there was something.
+    static bool drain(int fd) {
         std::array<char, sizeof(signalfd_siginfo)> bytes{};
-        [[maybe_unused]] const ssize_t count = read(fd, bytes.data(), bytes.size());
+        return read(fd, bytes.data(), bytes.size()) > 0;
     }
 
     ServeSettings settings_;
     ConnectorSet& connectors_;
+    ReportWriter& writer_;
     DefinitionIntake definitions_;
     JobStream stream_;
     JobPool pool_;

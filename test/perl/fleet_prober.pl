@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
 # what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
-# "switch" beside this program says, "up" or not; deaf: the first one reads nothing more, later ones are good. What was asked is in the file "jobs" there, a JSON object a line.
+# "switch" beside this program says, "up" or not; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
 use strict;
 use warnings;
 
@@ -22,9 +22,34 @@ $jobs->autoflush(1);
 
 my %groups;       # by name: as defined
 my @waiting;      # [when, line]
+my @ahead;        # jobs that begin once so many results were said
+my $results = 0;  # of polls and probes
 my $json = JSON::PP->new->canonical;
 
 sub say_line { my ($line) = @_; syswrite($socket, $json->encode($line) . "\n"); return; }
+
+# Says the results whose time has come.
+sub say_results
+{
+    while (@waiting && $waiting[0][0] <= time)
+    {
+        my (undef, $answer, $kind) = @{ shift @waiting };
+        say_line($answer);
+        next if $kind eq 'check';
+        ++$results;
+        begin(shift @ahead) while @ahead && $ahead[0]{after} <= $results;
+    }
+    return;
+}
+
+sub begin
+{
+    my ($line) = @_;
+    my ($after, $answer) = answer($line);
+    push @waiting, [ time + $after, $answer, $line->{kind} ];
+    print {$jobs} $json->encode({ began => $line->{job}, running => scalar @waiting, after => $line->{after} }) . "\n" if $line->{after};
+    return;
+}
 
 sub answer
 {
@@ -71,6 +96,11 @@ while (1)
         # Reading a long one in Perl takes longer than a poll may.
         next if length $1 > 65536 && substr($1, 0, 9) eq '{"define"';
         my $line = decode_json($1);
+        if ($line->{withdraw})
+        {
+            say_line({ job => $_->{job}, outcome => 'failed', duration_ms => 0, unbegun => JSON::PP::true,
+                error => { class => 'internal', number => 0, message => 'the poll did not begin' } }) foreach splice @ahead;
+        }
         if (exists $line->{define})
         {
             %groups = () if $line->{reset};
@@ -79,8 +109,8 @@ while (1)
         }
         next unless exists $line->{job};
         print {$jobs} $json->encode({ kind => $line->{kind}, host => $line->{host}, at => time, defined $line->{groups} ? (groups => $line->{groups}) : () }) . "\n";
-        my ($after, $answer) = answer($line);
-        push @waiting, [ time + $after, $answer ];
+        if (($line->{after} // 0) > $results && !-e "$directory/early") { push @ahead, $line; }
+        else { begin($line); }
     }
-    say_line((shift @waiting)->[1]) while @waiting && $waiting[0][0] <= time;
+    say_results();
 }

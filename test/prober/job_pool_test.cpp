@@ -94,7 +94,7 @@ class ScriptedConnector : public Connector {
     Script& script_;
 };
 
-class JobPoolTest : public testing::Test {
+class JobPoolTest : public testing::Test, public ReportSink {
   protected:
     JobPoolTest() {
         connectors.add(std::make_unique<ScriptedConnector>("one", script));
@@ -102,13 +102,18 @@ class JobPoolTest : public testing::Test {
     }
 
     std::unique_ptr<JobPool> make_pool(int threads, std::chrono::milliseconds idle = 10min) {
-        return std::make_unique<JobPool>(connectors, JobPoolSettings{threads, idle},
-                                         [this](const core::Result& result) {
-                                             const std::lock_guard lock(script.mutex);
-                                             results[result.job] = result;
-                                             ++reported;
-                                             script.changed.notify_all();
-                                         });
+        return std::make_unique<JobPool>(connectors, JobPoolSettings{threads, idle}, *this);
+    }
+
+    // Of a peer that takes nothing until it is released.
+    void block_peer() {
+        const std::lock_guard lock(script.mutex);
+        blocked = true;
+    }
+    void unblock_peer() {
+        const std::lock_guard lock(script.mutex);
+        blocked = false;
+        script.changed.notify_all();
     }
 
     static core::Job job_of(std::uint64_t id, const std::string& target, std::chrono::milliseconds deadline = 60s) {
@@ -135,6 +140,24 @@ class JobPoolTest : public testing::Test {
     ConnectorSet connectors;
     std::map<std::uint64_t, core::Result> results;
     int reported = 0;
+
+  private:
+    void add(const core::Result& result) override {
+        const std::lock_guard lock(script.mutex);
+        results[result.job] = result;
+        ++reported;
+        script.changed.notify_all();
+    }
+    bool try_write() override {
+        const std::lock_guard lock(script.mutex);
+        return !blocked;
+    }
+    void write() override {
+        std::unique_lock lock(script.mutex);
+        script.changed.wait(lock, [this] { return !blocked; });
+    }
+
+    bool blocked = false;
 };
 
 TEST_F(JobPoolTest, StartsThreadsAsTheyAreNeeded) {
@@ -246,6 +269,149 @@ TEST_F(JobPoolTest, ReportsAJobThatNoThreadWasFreeForByItsDeadline) {
     EXPECT_EQ(script.order, std::vector<std::uint64_t>{1});
 }
 
+// The collector hands them over ahead, and does not look until later.
+TEST_F(JobPoolTest, BeginsAJobThatWasHandedOverAheadWhenAnotherHasEnded) {
+    script.hold = true;
+    const auto pool = make_pool(5);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    for (const std::uint64_t id : {2U, 3U}) {
+        auto job = job_of(id, std::to_string(id), 50ms);
+        job.after = id - 1;
+        pool->submit(std::move(job));
+    }
+    pool->submit(job_of(4, "d", 50ms));
+    ASSERT_TRUE(wait_running(2)) << "what is not ahead does not wait for it";
+    EXPECT_EQ(pool->unfinished(), 4U);
+    script.release();
+    ASSERT_TRUE(wait_reported(4));
+    EXPECT_EQ(script.most_running, 2);
+    for (const std::uint64_t id : {2U, 3U}) {
+        EXPECT_EQ(results.at(id).outcome, core::Outcome::ok) << "its deadline begins when it does";
+        EXPECT_GT(results.at(id).waited_ms, 0);
+    }
+    EXPECT_EQ(results.at(1).waited_ms, 0);
+    auto late = job_of(5, "e");
+    late.after = 4;
+    pool->submit(std::move(late));
+    EXPECT_TRUE(wait_reported(5)) << "those before have ended already";
+}
+
+TEST_F(JobPoolTest, ReportsAJobWhoseTargetIsBusyByItsDeadlineAlsoWhileThreadsAreFree) {
+    script.hold = true;
+    const auto pool = make_pool(3);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(2, "b"));
+    ASSERT_TRUE(wait_running(2));
+    script.release();
+    ASSERT_TRUE(wait_reported(2)) << "two threads are free";
+    script.hold = true;
+    pool->submit(job_of(3, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(4, "a", 50ms));
+    ASSERT_TRUE(script.wait_for([&] { return reported >= 3; }, 2s));
+    EXPECT_EQ(class_of(4), core::ErrorClass::timeout);
+    script.release();
+    ASSERT_TRUE(wait_reported(4));
+}
+
+// What the thread takes whose job has ended is not always what follows it.
+TEST_F(JobPoolTest, BeginsWhatFollowsWhileTheThreadTakesAnother) {
+    script.hold = true;
+    const auto pool = make_pool(2);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(2, "a"));
+    auto job = job_of(3, "b");
+    job.after = 1;
+    pool->submit(std::move(job));
+    script.release();
+    ASSERT_TRUE(wait_reported(3));
+    EXPECT_EQ(results.at(3).outcome, core::Outcome::ok);
+}
+
+TEST_F(JobPoolTest, TakesBackWhatHasNotBegun) {
+    script.hold = true;
+    const auto pool = make_pool(2);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    for (const std::uint64_t id : {2U, 3U}) {
+        auto job = job_of(id, std::to_string(id));
+        job.after = id - 1;
+        pool->submit(std::move(job));
+    }
+    pool->withdraw();
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_TRUE(results.at(2).unbegun);
+    EXPECT_TRUE(results.at(3).unbegun);
+    auto job = job_of(4, "d");
+    job.after = 1;
+    pool->submit(std::move(job));
+    script.release();
+    ASSERT_TRUE(wait_reported(4));
+    EXPECT_FALSE(results.at(4).unbegun) << "what was taken back was not counted";
+}
+
+TEST_F(JobPoolTest, TakesBackWhatWaitsForTooLong) {
+    script.hold = true;
+    const auto pool = make_pool(2);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    auto job = job_of(2, "b");
+    job.after = 1;
+    pool->submit(std::move(job));
+    ASSERT_TRUE(script.wait_for([&] { return reported >= 1; }, core::most_ahead + 2s));
+    EXPECT_TRUE(results.at(2).unbegun);
+    script.release();
+    ASSERT_TRUE(wait_reported(2));
+}
+
+// It is not a poll, and had no place.
+TEST_F(JobPoolTest, BeginsNothingWhenACheckEnds) {
+    script.hold = true;
+    const auto pool = make_pool(3);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    auto job = job_of(2, "b");
+    job.after = 1;
+    pool->submit(std::move(job));
+    auto check = job_of(3, "");
+    check.kind = core::JobKind::check;
+    pool->submit(std::move(check));
+    ASSERT_TRUE(wait_reported(1));
+    EXPECT_EQ(script.running, 1);
+    script.release();
+    ASSERT_TRUE(wait_reported(3));
+    EXPECT_EQ(script.most_running, 1);
+}
+
+TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {
+    block_peer();
+    const auto pool = make_pool(1);
+    auto job = job_of(2, "b");
+    job.after = 1;
+    pool->submit(std::move(job));
+    pool->submit(job_of(1, "a"));
+    EXPECT_TRUE(wait_reported(2));
+    EXPECT_EQ(script.most_running, 1);
+    unblock_peer();
+}
+
+TEST_F(JobPoolTest, ForgetsTheTargetOfAJobThatWasHandedOverAhead) {
+    script.hold = true;
+    const auto pool = make_pool(1);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    auto job = job_of(2, "b");
+    job.after = 1;
+    pool->submit(std::move(job));
+    pool->forget("b");
+    script.release();
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_EQ(pool->idle_sessions(), 1U);
+}
+
 TEST_F(JobPoolTest, ForgetsAnIdleTarget) {
     const auto pool = make_pool(1);
     pool->submit(job_of(1, "a"));
@@ -335,8 +501,11 @@ TEST_F(JobPoolTest, EndsAfterWhatWasSubmitted) {
     auto pool = make_pool(2);
     for (std::uint64_t id = 0; id < 20; ++id)
         pool->submit(job_of(id, "a"));
+    auto never = job_of(20, "a");
+    never.after = 1000;
+    pool->submit(std::move(never));
     pool.reset();
-    EXPECT_EQ(reported, 20);
+    EXPECT_EQ(reported, 21);
     EXPECT_EQ(script.closed, 1);
 }
 

@@ -2,7 +2,7 @@
 #include "prober/report_writer.h"
 
 #include <gtest/gtest.h>
-
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -59,8 +59,10 @@ TEST_F(ReportWriterTest, WritesWholeLinesFromManyThreads) {
     for (std::uint64_t thread = 0; thread < threads; ++thread) {
         all.emplace_back([&writer, thread] {
             // Longer than what a pipe takes at once.
-            for (std::uint64_t i = 0; i < each; ++i)
-                writer.write(result_of(thread * each + i, 200));
+            for (std::uint64_t i = 0; i < each; ++i) {
+                writer.add(result_of(thread * each + i, 200));
+                writer.write();
+            }
         });
     }
     std::set<std::uint64_t> seen;
@@ -72,6 +74,26 @@ TEST_F(ReportWriterTest, WritesWholeLinesFromManyThreads) {
     for (std::thread& thread : all)
         thread.join();
     EXPECT_EQ(seen.size(), threads * each);
+    EXPECT_TRUE(writer.finish(Deadline::after(std::chrono::seconds(10))));
+}
+
+// A collector that stores meanwhile.
+TEST_F(ReportWriterTest, DoesNotWaitForASocketThatIsFull) {
+    std::array<int, 2> fds{};
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, fds.data()), 0);
+    read_end = Fd(fds[0]);
+    write_end = Fd(fds[1]);
+    ReportWriter writer(write_end.get());
+    std::uint64_t written = 0;
+    do {
+        writer.add(result_of(++written, 200));
+    } while (writer.try_write());
+    EXPECT_FALSE(writer.finish(Deadline::after(std::chrono::milliseconds(1))));
+    std::thread last([&writer] { writer.write(); });
+    for (std::uint64_t id = 1; id <= written; ++id)
+        EXPECT_EQ(next_result().job, id) << "in their order, and whole";
+    last.join();
+    EXPECT_TRUE(writer.finish(Deadline::after(std::chrono::seconds(10))));
 }
 
 }  // namespace

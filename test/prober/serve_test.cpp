@@ -238,10 +238,11 @@ TEST(Serve, EndsWhenItNeedsMoreMemoryThanAllowed) {
     constexpr long limit = 192L * 1024 * 1024;
     auto prober = ProberChild::on_socket({"--threads", "1", "--memory-limit", std::to_string(limit)});
     prober.read_hello();
-    core::Job job = job_of(1, "a", server.port(), 60s);
+    ASSERT_TRUE(prober.send(line_of(1, "a", server.port(), 60s)));
+    core::Job job = job_of(2, "b", server.port(), 60s);
     for (int i = 0; i < 50; ++i)
         job.options.emplace(std::to_string(i), std::string(1000, 'x'));
-    // They wait for the one thread; together they are twice the limit.
+    // They wait for the one thread, which waits for the server; together they are twice the limit.
     for (long sent = 0; sent < 2 * limit && prober.send(core::encode(job));)
         sent += 50 * 1000;
     expect_exit(prober, exit_out_of_memory, 10s);

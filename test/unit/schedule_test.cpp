@@ -270,6 +270,46 @@ TEST_F(ScheduleTest, EveryLaneHasAPlaceHoweverFewThereAre) {
     EXPECT_EQ(places.free(Lane::failing), 0U) << "more is taken than there is now";
 }
 
+TEST_F(ScheduleTest, APlaceThatIsTakenAheadIsThatOfAnotherOne) {
+    places.resize(2);
+    HeldPlace running(places, Lane::proven);
+    const HeldPlace other(places, Lane::proven);
+    EXPECT_EQ(places.free(Lane::proven), 0U);
+    EXPECT_EQ(places.with_one_free().free(Lane::proven), 1U);
+    {
+        HeldPlace ahead(places, Lane::unproven, HeldPlace::Kind::ahead);
+        EXPECT_EQ(places.taken(), 2U) << "it has not begun";
+        EXPECT_EQ(places.ahead(), 1U);
+        EXPECT_EQ(places.with_one_free().free(Lane::unproven), 0U) << "but it counts in its lane, which has one";
+        { const HeldPlace ends(std::move(running)); }
+        ahead.begin();
+        EXPECT_FALSE(ahead.ahead());
+        EXPECT_EQ(places.taken(), 2U);
+        EXPECT_EQ(places.ahead(), 0U);
+        const HeldPlace never(places, Lane::proven, HeldPlace::Kind::ahead);
+    }
+    EXPECT_EQ(places.taken(), 1U);
+    EXPECT_EQ(places.ahead(), 0U) << "also of one that was given up before it began";
+    EXPECT_EQ(places.free(Lane::unproven), 1U);
+}
+
+TEST_F(ScheduleTest, WhatDidNotBeginWaitsForAsLongAsBefore) {
+    schedule.put(1, "a", 60s, now, Lane::proven);
+    schedule.put(2, "b", 60s, now + 1s, Lane::proven);
+    const auto due = take(now + 5s);
+    ASSERT_EQ(due.size(), 2U);
+    schedule.not_begun(due[1]);
+    schedule.not_begun(due[0]);
+    const auto again = take(now + 6s);
+    ASSERT_EQ(again.size(), 2U);
+    EXPECT_EQ(again[0].key, 1U);
+    EXPECT_EQ(again[0].due, due[0].due);
+    EXPECT_EQ(again[1].due, due[1].due);
+    schedule.remove(1);
+    schedule.not_begun(again[0]);
+    EXPECT_EQ(schedule.next_due(places), std::nullopt) << "it was removed meanwhile";
+}
+
 TEST_F(ScheduleTest, OneDispatchInTenIsForWhatHasWaitedTooLong) {
     for (Schedule::Key key = 1; key <= 100; ++key)
         schedule.put(key, std::to_string(key), 60s, now, Lane::proven);

@@ -50,6 +50,22 @@ TEST(Wire, JobRoundTrip) {
     EXPECT_EQ(job.metrics, std::vector<std::string>{"cpu_percent"});
 }
 
+TEST(Wire, JobThatIsHandedOverAhead) {
+    Job job = sample_job();
+    EXPECT_EQ(std::get<Job>(parse_command(encode(job))).after, 0U);
+    job.after = 1'000'000'000'000;
+    EXPECT_EQ(std::get<Job>(parse_command(encode(job))).after, job.after);
+    Result result = sample_result();
+    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).waited_ms, 0);
+    result.waited_ms = 20.5;
+    EXPECT_EQ(std::get<Result>(parse_report(encode(result))).waited_ms, 20.5);
+    EXPECT_FALSE(std::get<Result>(parse_report(encode(result))).unbegun);
+    result.unbegun = true;
+    EXPECT_TRUE(std::get<Result>(parse_report(encode(result))).unbegun);
+    EXPECT_TRUE(std::holds_alternative<Withdraw>(parse_command(encode(Withdraw{}))));
+    EXPECT_THROW(parse_command(R"({"withdraw":false})"), WireError);
+}
+
 TEST(Wire, PasswordsOfAllKinds) {
     const auto sent = [](std::string_view password) {
         Job job = sample_job();
@@ -252,6 +268,7 @@ INSTANTIATE_TEST_SUITE_P(
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1e999}",
                     "{\"job\":1,\"outcome\":\"ok\",\"duration_ms\":1,\"tenant\":\"other\"}",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"login_ms":-1})",
+                    R"({"job":1,"outcome":"ok","duration_ms":1,"waited_ms":-1})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"bytes":-1})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"round_trips":0.5})",
                     R"({"job":1,"outcome":"ok","duration_ms":1,"groups":[["g","ok",1,1]]})",
