@@ -88,13 +88,25 @@ sub measure_peer
     return ($figures, $figures->{cpu_ms} + $server, $server);
 }
 
+# A fleet with more servers than can be polled in a second. Each has its first poll, which is a login, before they are due
+# every second: then those that are known already would come before the others.
+sub start_fleet
+{
+    my ($name, $servers, $concurrency) = @_;
+    $simulated->control('all', latency_ms => $latency_ms);
+    my $fleet = Fleet->new(name => $name, servers => $servers, interval => 60, concurrency => $concurrency, simulator => $simulated);
+    $fleet->start(300);
+    wait_for('first poll of every server', 300, sub { $fleet->sql('SELECT count(*) FROM tenant_acme.collection_state') >= $servers });
+    return $fleet;
+}
+
 # Polls per second, stored, of a fleet that has always more due than can be polled. rounds: polls of each server before, the
 # first ones included.
 sub saturate
 {
     my ($fleet, $concurrency, $latency, $metrics, $what, $rounds) = @_;
     $simulated->control('all', latency_ms => $latency);
-    $fleet->sql("UPDATE tenant_acme.collection_config SET metrics_enabled = '$metrics'; SELECT vitals.notify_collector()");
+    $fleet->change_collection(1, $metrics);
     spend(3);
     wait_for('rounds before', 600, sub { $fleet->polls >= $rounds * $fleet->{servers} });
     my ($before, $from) = ($fleet->usage, $fleet->now);
@@ -142,10 +154,7 @@ sub show_percent
 sub measure_everything
 {
     my ($concurrency) = @_;
-    $simulated->control('all', latency_ms => $latency_ms);
-    my $fleet = Fleet->new(name => "all$concurrency", servers => $servers_of_everything{$concurrency}, interval => 1,
-        concurrency => $concurrency, simulator => $simulated);
-    $fleet->start;
+    my $fleet = start_fleet("all$concurrency", $servers_of_everything{$concurrency}, $concurrency);
     saturate($fleet, $concurrency, $latency_ms, $everything, "everything, after $first_rounds rounds", $first_rounds);
     my ($rate) = saturate($fleet, $concurrency, $latency_ms, $everything, "everything, after $steady_rounds rounds", $steady_rounds);
     $fleet->stop;
@@ -161,10 +170,7 @@ sub measure_throughput
     {
         my $servers = ceil(1.2 * $concurrency * 1000 / $latency_ms);
         $servers = $most_servers if $servers > $most_servers;
-        $simulated->control('all', latency_ms => $latency_ms);
-        # Due every second: that is more than the bound.
-        my $fleet = Fleet->new(name => "c$concurrency", servers => $servers, interval => 1, concurrency => $concurrency, simulator => $simulated);
-        $fleet->start;
+        my $fleet = start_fleet("c$concurrency", $servers, $concurrency);
         foreach my $latency (20, 200)
         {
             my (undef, $percent) = saturate($fleet, $concurrency, $latency, $few, 'three metrics', 1 + $rounds_of_few);

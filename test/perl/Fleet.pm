@@ -76,6 +76,13 @@ sub start
     return $took;
 }
 
+# From now on: another interval in seconds, and what is collected, as JSON.
+sub change_collection
+{
+    my ($self, $interval, $metrics) = @_;
+    return $self->sql("UPDATE tenant_acme.collection_config SET interval_seconds = $interval, metrics_enabled = '$metrics'; SELECT vitals.notify_collector()");
+}
+
 sub pause
 {
     my ($self) = @_;
