@@ -106,6 +106,7 @@ class CollectionLoop {
     void serve_requests();
     void dispatch(Time now);
     void dispatch_ahead(Time now);
+    void withdraw(Time now);
     void store();
     void publish();
     void wait();
@@ -313,7 +314,9 @@ void CollectionLoop::dispatch(Time now) {
 // They begin in the places of the tenant's own. So only one that could have no more gets some, and only while no other
 // one waits for a place.
 void CollectionLoop::dispatch_ahead(Time now) {
-    if (look_ahead_.polls() <= context_.places.ahead()) return;
+    // There may be fewer places than there were.
+    if (context_.places.ahead() > 0 && context_.places.taken() > context_.places.all()) withdraw(now);
+    if (context_.places.ahead() >= look_ahead_.polls()) return;
     TenantRuntime* alone = nullptr;
     for (const auto& [key, tenant] : tenants_) {
         if (!tenant->waits(now)) continue;
@@ -321,8 +324,17 @@ void CollectionLoop::dispatch_ahead(Time now) {
         alone = tenant.get();
     }
     if (alone == nullptr || alone->in_flight() < most_of_one()) return;
+    if (alone->in_flight() > most_of_one()) {
+        alone->withdraw(now);
+        return;
+    }
     while (context_.places.ahead() < look_ahead_.polls() && alone->dispatch_ahead(now)) {
     }
+}
+
+void CollectionLoop::withdraw(Time now) {
+    for (const auto& [key, tenant] : tenants_)
+        tenant->withdraw(now);
 }
 
 void CollectionLoop::note_sandbox(TenantRuntime& tenant) {
@@ -400,8 +412,7 @@ void CollectionLoop::store_and_wait() {
 
 void CollectionLoop::end() {
     end_at_ = Clock::now() + setting_shutdown_grace();
-    for (auto& [key, tenant] : tenants_)
-        tenant->withdraw();
+    withdraw(Clock::now());
     while (context_.places.taken() > 0 && Clock::now() < *end_at_)
         store_and_wait();
     std::size_t lost = 0;

@@ -16,6 +16,9 @@ using namespace std::chrono_literals;
 // A prober keeps its deadlines itself, to about ten milliseconds; one that is this late has lost a thread to its peer.
 constexpr auto overdue_after = 1000ms;
 constexpr auto greeting_limit = 10s;
+// Less than a prober keeps them for (core::most_ahead). One that gave them back at once would be given them again at
+// once.
+constexpr auto least_ahead = core::most_ahead / 2;
 
 FinishedJob lost_job(std::uint64_t id, const std::string& how) {
     FinishedJob job{.id = id, .end = FinishedJob::End::lost, .result = {}};
@@ -95,23 +98,28 @@ void ProberSupervisor::send_definitions() {
 
 bool ProberSupervisor::submit(const core::Job& job, Time now) {
     if (!process_ && !start(now)) return false;
-    hand_over(job, now + job.deadline + overdue_after);
+    hand_over(job, now);
     return true;
 }
 
-void ProberSupervisor::submit_ahead(core::Job job) {
+void ProberSupervisor::submit_ahead(core::Job job, Time now) {
     job.after = (ahead_.empty() ? ended_ : ahead_.back().after) + 1;
     ahead_.push_back({.after = job.after, .id = job.id});
-    hand_over(job, Time::max());
+    hand_over(job, now);
 }
 
-void ProberSupervisor::hand_over(const core::Job& job, Time overdue) {
+void ProberSupervisor::hand_over(const core::Job& job, Time now) {
     std::string line = core::encode(job);
     // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
     send(line);
     core::wipe_text(line);
-    in_flight_[job.id] = {
-        .overdue = overdue, .deadline = job.deadline, .kind = job.kind, .ahead = job.after > 0, .series = job.series};
+    const bool ahead = job.after > 0;
+    in_flight_[job.id] = {.begun = !ahead,
+                          .overdue = now + job.deadline + overdue_after + (ahead ? core::most_ahead : 0ms),
+                          .deadline = job.deadline,
+                          .kind = job.kind,
+                          .may_return = ahead ? std::optional(now + least_ahead) : std::nullopt,
+                          .series = job.series};
 }
 
 // It began when its predecessor ended, of which we may have read late: its deadline is watched from now on.
@@ -122,13 +130,16 @@ std::optional<std::uint64_t> ProberSupervisor::begin_next(Time now) {
     ahead_.pop_front();
     withdrawing_ = withdrawing_ && !ahead_.empty();
     InFlight& job = in_flight_.at(id);
+    job.begun = true;
     job.overdue = now + job.deadline + overdue_after;
     return id;
 }
 
-void ProberSupervisor::withdraw() {
+void ProberSupervisor::withdraw(Time now) {
     if (ahead_.empty() || withdrawing_) return;
     withdrawing_ = true;
+    for (const Ahead& ahead : ahead_)
+        in_flight_.at(ahead.id).may_return = now;
     send(core::encode(core::Withdraw{}));
 }
 
@@ -136,10 +147,10 @@ void ProberSupervisor::forget(const std::string& target) {
     if (process_) send(core::encode(core::Forget{target}));
 }
 
-void ProberSupervisor::renew() {
+void ProberSupervisor::renew(Time now) {
     if (!process_) return;
     draining_ = true;
-    withdraw();
+    withdraw(now);
     stop_if_idle();
 }
 
@@ -186,14 +197,15 @@ void ProberSupervisor::on_line(const std::string& line, Time now, std::vector<Fi
     const auto job = in_flight_.find(id);
     if (job == in_flight_.end()) throw core::WireError("answered a job it was not given");
     if (result.unbegun) {
-        if (!job->second.ahead) throw core::WireError("did not begin a job that it was to begin at once");
+        const auto may_return = job->second.may_return;
+        if (!may_return || now < *may_return) throw core::WireError("did not begin a job that it was to begin");
         std::erase_if(ahead_, [&](const Ahead& ahead) { return ahead.id == id; });
         withdrawing_ = withdrawing_ && !ahead_.empty();
         in_flight_.erase(job);
         finished.push_back({.id = id, .end = FinishedJob::End::unbegun, .result = std::move(result)});
         return;
     }
-    if (job->second.overdue == Time::max()) throw core::WireError("answered a job that had not begun");
+    if (!job->second.begun) throw core::WireError("answered a job that had not begun");
     if (result.without_names && std::ranges::count(job->second.series, *result.series) == 0)
         throw core::WireError("left out names that it was not told are known");
     const bool counts = job->second.kind != core::JobKind::check;
@@ -214,7 +226,8 @@ std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {
     // Those out of time are to blame; the others are lost with the prober.
     for (auto job = in_flight_.begin(); job != in_flight_.end();) {
         if (now >= job->second.overdue) {
-            finished.push_back(overdue_job(job->first));
+            finished.push_back(job->second.begun ? overdue_job(job->first)
+                                                 : unbegun_job(job->first, "a job did not begin in time"));
             job = in_flight_.erase(job);
         } else {
             ++job;
@@ -232,11 +245,11 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
     figures_.pid = 0;
     figures_.resident_bytes = 0;
     ++figures_.restarts;
-    figures_.polls_lost += static_cast<std::int64_t>(in_flight_.size() - ahead_.size());
+    figures_.polls_lost += std::ranges::count_if(in_flight_, [](const auto& entry) { return entry.second.begun; });
     figures_.last_exit = how;
     figures_.last_exit_at = std::chrono::system_clock::now();
     for (const auto& [id, job] : in_flight_)
-        finished.push_back(job.overdue == Time::max() ? unbegun_job(id, how) : lost_job(id, how));
+        finished.push_back(job.begun ? lost_job(id, how) : unbegun_job(id, how));
     in_flight_.clear();
     ahead_.clear();
     withdrawing_ = false;
@@ -258,7 +271,8 @@ std::optional<ProberSupervisor::Time> ProberSupervisor::next_event() const {
 
 ProberSupervisor::Figures ProberSupervisor::figures() const {
     Figures figures = figures_;
-    figures.in_flight = static_cast<int>(in_flight_.size() - ahead_.size());
+    figures.in_flight =
+        static_cast<int>(std::ranges::count_if(in_flight_, [](const auto& entry) { return entry.second.begun; }));
     return figures;
 }
 

@@ -52,16 +52,16 @@ class ProberSupervisor {
     bool submit(const core::Job& job, Time now);
     // Hands a poll or probe over that begins when one of those that run has ended: without asking us, so that no time
     // is lost while we are busy. One has to run. It may come back unbegun, within core::most_ahead.
-    void submit_ahead(core::Job job);
+    void submit_ahead(core::Job job, Time now);
     // Whether the prober has room in its socket for more, and nothing is being taken back.
     [[nodiscard]] bool takes_ahead() const { return process_ && !process_->interest().write && !withdrawing_; }
     // Takes back what was handed over ahead: what has not begun comes back unbegun.
-    void withdraw();
+    void withdraw(Time now);
     void forget(const std::string& target);
     // Ends an idle prober; it starts again with the next job.
     void stop_if_idle();
     // The next start uses new settings: a running prober gets no more jobs and ends once it is idle.
-    void renew();
+    void renew(Time now);
 
     // What the prober's socket has; call when it is ready.
     [[nodiscard]] std::vector<FinishedJob> on_socket(bool readable, bool writable, Time now);
@@ -92,7 +92,7 @@ class ProberSupervisor {
 
   private:
     bool start(Time now);
-    void hand_over(const core::Job& job, Time overdue);
+    void hand_over(const core::Job& job, Time now);
     // A poll or probe has ended. Begins the watch over the one that follows it, if there is one.
     std::optional<std::uint64_t> begin_next(Time now);
     // A line that is refused is the end of the prober, which its socket reports.
@@ -108,10 +108,11 @@ class ProberSupervisor {
     SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
     struct InFlight {
-        Time overdue;  // the end of time for one that has not begun
+        bool begun;
+        Time overdue;  // to end, or to begin
         std::chrono::milliseconds deadline;
         core::JobKind kind;
-        bool ahead;                           // it was handed over so
+        std::optional<Time> may_return;       // unbegun, from then on: of one that was handed over ahead
         std::vector<core::SeriesRef> series;  // that its result may name
     };
     struct Ahead {

@@ -81,6 +81,10 @@ bool SampleQueue::has_room() const noexcept {
            all_.bytes < most_waiting_bytes / 2;
 }
 
+bool SampleQueue::piles_up() const noexcept {
+    return all_.records >= 2 * most_batch || all_.values >= 2 * most_batch_values || all_.bytes >= most_batch_bytes;
+}
+
 const core::PollRecord* SampleQueue::newest_of(std::string_view server_id) const {
     const auto found = std::find_if(waiting_.rbegin(), waiting_.rend(),
                                     [&](const Waiting& waiting) { return waiting.record.server_id == server_id; });
@@ -127,12 +131,14 @@ void SampleQueue::store_next(const Tenant& tenant, Time now, std::chrono::millis
     const Batch batch = next_batch();
     try {
         store_batch(tenant, batch, limit);
+        failing_ = false;
         most_.records = std::min(most_.records * 2, most_batch);
         most_.values = std::min(most_.values * 2, most_batch_values);
         not_before_ =
             next_after_success(now, slow_work + batch.records * work_of_record + batch.values * work_of_value);
         problems_.set(Problem::storing, "");
     } catch (const std::exception& error) {
+        failing_ = true;
         not_before_ = retry_of_failure(now);
         problems_.set(Problem::storing, std::string("could not store samples: ") + error.what());
         after_failure(tenant, batch, error);

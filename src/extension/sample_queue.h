@@ -45,6 +45,10 @@ class SampleQueue {
 
     // For rows that say less than others, and must not be what those are dropped for.
     [[nodiscard]] bool has_room() const noexcept;
+    // Polling goes faster than storing, which works: polls had better wait than be dropped.
+    [[nodiscard]] bool is_behind() const noexcept { return !failing_ && !has_room(); }
+    // More than the next batches take.
+    [[nodiscard]] bool piles_up() const noexcept;
     // The newest record of a server that waits; null if there is none. Valid until something is added or stored.
     [[nodiscard]] const core::PollRecord* newest_of(std::string_view server_id) const;
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
@@ -86,6 +90,7 @@ class SampleQueue {
     Batch all_;                // what waits
     Batch most_;               // of a batch, for now
     std::size_t awaited_ = 0;  // records that sessions wait for
+    bool failing_ = false;     // the last batch could not be stored
     int failed_alone_ = 0;     // times in a row that the oldest could not be stored, through its own fault
     Time oldest_{};
     Time not_before_{};

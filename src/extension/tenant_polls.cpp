@@ -71,14 +71,14 @@ std::string describe(const core::Failure& failure) {
 }
 
 bool TenantRuntime::dispatch(Time now) {
-    if (!prober_.available(now)) return false;
+    if (!may_dispatch(now)) return false;
     const auto due = schedule_.take_due(now, context_.places);
     if (due) start(*due, core::HeldPlace(context_.places, due->lane), now);
     return due.has_value();
 }
 
 bool TenantRuntime::dispatch_ahead(Time now) {
-    if (!prober_.available(now) || in_flight() == 0 || !prober_.takes_ahead()) return false;
+    if (!may_dispatch(now) || in_flight() == 0 || !prober_.takes_ahead() || samples_.piles_up()) return false;
     const auto due = schedule_.take_due(now, context_.places.with_one_free());
     if (due) start(*due, core::HeldPlace(context_.places, due->lane, core::HeldPlace::Kind::ahead), now);
     return due.has_value();
@@ -86,7 +86,7 @@ bool TenantRuntime::dispatch_ahead(Time now) {
 
 bool TenantRuntime::waits(Time now) const {
     const auto due = schedule_.next_due(context_.places.with_one_free());
-    return due && *due <= now && prober_.available(now);
+    return due && *due <= now && may_dispatch(now);
 }
 
 std::size_t TenantRuntime::waiting_ahead(Time now, std::chrono::milliseconds for_at_least) const {
@@ -129,7 +129,7 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
         auto made = job_of(runtime, job, id);
         job.ahead = job.place.ahead();
         if (job.ahead) {
-            prober_.submit_ahead(std::move(made));
+            prober_.submit_ahead(std::move(made), now);
             ++ahead_;
         }
         if (job.ahead || prober_.submit(made, now)) {
@@ -254,7 +254,8 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     put_values(record, runtime, job, result);
     record.facts = std::move(result.facts);
     record.cost = cost_of(result);
-    if (record.collected) {
+    // One that was told something else than what is wanted now has not been the first cycle of that.
+    if (record.collected && job.wanted == runtime.wanted) {
         runtime.cycle = runtime.cycle == 0 ? core::second_cycle(runtime.target.server_id) : runtime.cycle + 1;
     } else {
         runtime.cycle = 0;

@@ -112,7 +112,7 @@ void TenantRuntime::reload(Tenant tenant, bool changed, Time now) {
     ProberNetwork network = prober_network(tenant_);
     const bool network_changed = network != network_;
     network_ = std::move(network);
-    if (local_before != has_local_server(tenant_) || network_changed) prober_.renew();
+    if (local_before != has_local_server(tenant_) || network_changed) prober_.renew(now);
     if (network_changed) hurry_unreached(now);
     // Not now: that is before the tenants that were read first, whose time is not this one's.
     if (Clock::now() >= read_not_before_) {
@@ -177,6 +177,7 @@ void TenantRuntime::merge_groups() {
     own_groups_changed_ = false;
     own_merged_from_ = context_.builtin;
     prober_.define(definitions_);
+    withdraw(Clock::now());
     wanted_.clear();
     for (auto& [key, runtime] : targets_) {
         runtime.wanted = wanted_of(runtime.target);
@@ -284,11 +285,12 @@ void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time n
     }
     // Whoever mends a host name or a password wants to see whether that helped.
     if (!target.connects_like(runtime.target)) {
-        withdraw();
+        withdraw(now);
         schedule_.hurry(key, now, core::Lane::unproven);
         runtime.cycle = 0;
     }
     if (target.metrics != runtime.target.metrics) {
+        withdraw(now);
         runtime.wanted = wanted_of(target);
         runtime.series.clear();
         runtime.cycle = 0;
@@ -304,7 +306,7 @@ void TenantRuntime::remove_target(core::Schedule::Key key) {
     prober_.forget(runtime.target.server_id);
     for (const auto& request : std::exchange(runtime.requests, {}))
         answer_request(request, false, server_removed);
-    withdraw();
+    withdraw(Clock::now());
     const bool running =
         std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& entry) { return entry.second.due.key == key; });
     if (running) {
@@ -456,7 +458,7 @@ Time TenantRuntime::next_event(bool room, Time now) const {
     if (!samples_.empty())
         consider(more_follow(samples_.batch_end()) ? samples_.flush_at() : std::max(now, samples_.not_before()));
     if (const auto passed = schedule_.next_passed()) consider(*passed);
-    if (room && prober_.available(now)) {
+    if (room && may_dispatch(now)) {
         if (const auto due = schedule_.next_due(context_.places)) consider(*due);
     }
     return next;

@@ -66,7 +66,7 @@ class TenantRuntime {
     // other, or the prober has enough to read.
     bool dispatch_ahead(Time now);
     // Takes back what was handed over so.
-    void withdraw() { prober_.withdraw(); }
+    void withdraw(Time now) { prober_.withdraw(now); }
     // Whether something is due that would begin if a place were free.
     [[nodiscard]] bool waits(Time now) const;
     // Starts the connection test, or the poll, that a session asked for.
@@ -117,6 +117,7 @@ class TenantRuntime {
         core::RecentSeries series{};
     };
 
+    [[nodiscard]] bool may_dispatch(Time now) const { return prober_.available(now) && !samples_.is_behind(); }
     [[nodiscard]] bool upgraded(Time now);
     void reconcile(std::vector<Target> targets, Time now);
     void add_target(Target target, Time now, bool with_collector);

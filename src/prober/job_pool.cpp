@@ -75,6 +75,7 @@ void JobPool::end_threads() {
         const std::lock_guard lock(mutex_);
         ending_ = true;
         begin_what_follows();
+        if (!queue_.empty()) start_thread_if_needed();
     }
     work_there_.notify_all();
     house_changed_.notify_all();
@@ -97,7 +98,7 @@ void JobPool::submit(core::Job job) {
         list.push_back({std::move(job), deadline, keep, now});
         if (!ahead) start_thread_if_needed();
         // What a free thread takes now needs nobody to watch its deadline.
-        const bool stays = ahead || queue_.size() > waiting_threads_ || target_is_busy(queue_.back());
+        const bool stays = ahead || all_run() || queue_.size() > waiting_threads_ || target_is_busy(queue_.back());
         watch = stays && deadline.at() < house_wakes_;
         if (ahead && !watch) return;
     }
@@ -172,7 +173,7 @@ std::size_t JobPool::idle_sessions() const {
 }
 
 std::list<JobPool::Work>::iterator JobPool::next_runnable() {
-    if (running_ >= static_cast<std::size_t>(settings_.threads)) return queue_.end();
+    if (all_run()) return queue_.end();
     return std::find_if(queue_.begin(), queue_.end(), [this](const Work& work) {
         const auto target = targets_.find(work.job.target);
         return target == targets_.end() || !target->second.running;

@@ -88,6 +88,8 @@ class JobPool {
     void finished_one(const core::Job& job);
     void begin_what_follows();
     void count_down();
+    // Whether as many jobs run as may.
+    [[nodiscard]] bool all_run() const noexcept { return running_ >= static_cast<std::size_t>(settings_.threads); }
     // Called with the lock, of a job in the queue: whether another one of its target is to end first.
     [[nodiscard]] bool target_is_busy(const Work& work) const;
     void report_unbegun(const std::list<Work>& works);

@@ -15,9 +15,13 @@ namespace {
 // Of lines; the one that is written now and the last one that fits come on top.
 constexpr std::size_t most_waiting = std::size_t{1024} * 1024;
 
-ssize_t send_or_write(int fd, std::string_view bytes, int flags) {
-    const ssize_t sent = send(fd, bytes.data(), bytes.size(), flags);
-    return sent < 0 && errno == ENOTSOCK ? write(fd, bytes.data(), bytes.size()) : sent;
+// What is no socket always has to be waited for.
+ssize_t send_or_write(int fd, std::string_view bytes, bool wait) {
+    const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
+    if (sent >= 0 || errno != ENOTSOCK) return sent;
+    if (wait) return write(fd, bytes.data(), bytes.size());
+    errno = EAGAIN;
+    return -1;
 }
 
 }  // namespace
@@ -60,7 +64,7 @@ bool ReportWriter::write_waiting(Wait wait) {
 std::size_t ReportWriter::write_some(std::string_view bytes, Wait wait) const {
     const std::size_t size = bytes.size();
     while (!bytes.empty()) {
-        const ssize_t count = send_or_write(fd_, bytes, MSG_NOSIGNAL | (wait == Wait::no ? MSG_DONTWAIT : 0));
+        const ssize_t count = send_or_write(fd_, bytes, wait == Wait::yes);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno == EAGAIN && wait == Wait::no) break;
         if (count < 0) _exit(exit_ok);

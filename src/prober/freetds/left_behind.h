@@ -2,7 +2,6 @@
 // centres. Each runs in a thread of its own, which is left behind when it does not come back in time.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -25,8 +24,8 @@ class LeftBehind {
         std::optional<Result> result;  // if done
     };
 
-    // At most so many calls run at the same time, those left behind included.
-    explicit LeftBehind(int places) : free_places_(std::make_shared<std::atomic<int>>(places)) {}
+    // At most so many calls run at the same time, those left behind included; others wait for one to end.
+    explicit LeftBehind(int places) : places_(std::make_shared<Places>(places)) {}
 
     // The call must own or share everything that it uses: it may outlive the caller. A result that comes too late is
     // destroyed in its thread.
@@ -34,13 +33,28 @@ class LeftBehind {
     Outcome<Result> run(Call call, const Deadline& deadline) const;
 
   private:
-    [[nodiscard]] bool take_place() const {
-        if (free_places_->fetch_sub(1) > 0) return true;
-        free_places_->fetch_add(1);
-        return false;
-    }
+    class Places {
+      public:
+        explicit Places(int free) : free_(free) {}
+        [[nodiscard]] bool take(const Deadline& deadline) {
+            std::unique_lock lock(mutex_);
+            if (!changed_.wait_until(lock, deadline.at(), [this] { return free_ > 0; })) return false;
+            --free_;
+            return true;
+        }
+        void give_back() {
+            const std::lock_guard lock(mutex_);
+            ++free_;
+            changed_.notify_one();
+        }
 
-    std::shared_ptr<std::atomic<int>> free_places_;
+      private:
+        std::mutex mutex_;
+        std::condition_variable changed_;
+        int free_;
+    };
+
+    std::shared_ptr<Places> places_;
 };
 
 template <typename Result, typename Call>
@@ -51,18 +65,18 @@ LeftBehind::Outcome<Result> LeftBehind::run(Call call, const Deadline& deadline)
         std::condition_variable done;
         std::optional<Result> result;
     };
-    if (!take_place()) return {End::no_place, std::nullopt};
+    if (!places_->take(deadline)) return {End::no_place, std::nullopt};
     const auto meeting = std::make_shared<Meeting>();
     try {
-        std::thread([meeting, places = free_places_, call = std::move(call)]() mutable {
+        std::thread([meeting, places = places_, call = std::move(call)]() mutable {
             Result result = call();
-            places->fetch_add(1);
+            places->give_back();
             const std::lock_guard lock(meeting->mutex);
             meeting->result.emplace(std::move(result));
             meeting->done.notify_one();
         }).detach();
     } catch (const std::system_error&) {
-        free_places_->fetch_add(1);
+        places_->give_back();
         return {End::no_place, std::nullopt};
     }
     std::unique_lock lock(meeting->mutex);
