@@ -81,8 +81,10 @@ bool SampleQueue::has_room() const noexcept {
            all_.bytes < most_waiting_bytes / 2;
 }
 
-bool SampleQueue::piles_up() const noexcept {
-    return all_.records >= 2 * most_batch || all_.values >= 2 * most_batch_values || all_.bytes >= most_batch_bytes;
+// What waits gets cold, in both meanings of the word.
+bool SampleQueue::waits_for_batches(std::size_t count) const noexcept {
+    return all_.records >= count * most_batch || all_.values >= count * most_batch_values ||
+           all_.bytes >= count * most_batch_bytes;
 }
 
 const core::PollRecord* SampleQueue::newest_of(std::string_view server_id) const {

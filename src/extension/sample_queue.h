@@ -46,9 +46,9 @@ class SampleQueue {
     // For rows that say less than others, and must not be what those are dropped for.
     [[nodiscard]] bool has_room() const noexcept;
     // Polling goes faster than storing, which works: polls had better wait than be dropped.
-    [[nodiscard]] bool is_behind() const noexcept { return !failing_ && !has_room(); }
+    [[nodiscard]] bool is_behind() const noexcept { return !failing_ && waits_for_batches(4); }
     // More than the next batches take.
-    [[nodiscard]] bool piles_up() const noexcept;
+    [[nodiscard]] bool piles_up() const noexcept { return waits_for_batches(2); }
     // The newest record of a server that waits; null if there is none. Valid until something is added or stored.
     [[nodiscard]] const core::PollRecord* newest_of(std::string_view server_id) const;
     [[nodiscard]] bool empty() const noexcept { return waiting_.empty(); }
@@ -73,6 +73,7 @@ class SampleQueue {
     };
 
     [[nodiscard]] bool is_full(Time now) const;
+    [[nodiscard]] bool waits_for_batches(std::size_t count) const noexcept;
     void store_next(const Tenant& tenant, Time now, std::chrono::milliseconds limit);
     void store_batch(const Tenant& tenant, const Batch& batch, std::chrono::milliseconds limit);
     void after_failure(const Tenant& tenant, const Batch& batch, const std::exception& error);
