@@ -131,8 +131,10 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
         if (job.ahead) {
             prober_.submit_ahead(std::move(made), now);
             ++ahead_;
+            jobs_.emplace(id, std::move(job));
+            return;
         }
-        if (job.ahead || prober_.submit(made, now)) {
+        if (prober_.submit(made, now)) {
             jobs_.emplace(id, std::move(job));
             return;
         }
