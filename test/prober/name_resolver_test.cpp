@@ -5,7 +5,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "name_lookup_failure.h"
 
@@ -37,9 +41,24 @@ TEST(NameResolver, UnknownName) {
     EXPECT_NE(failure.message.find("cannot resolve \"no-such-host.invalid\""), std::string::npos) << failure.message;
 }
 
-TEST(NameResolver, LimitsLookups) {
+TEST(NameResolver, WaitsForAPlaceUntilItsDeadline) {
     const NameResolver resolver(0);
-    EXPECT_EQ(test::lookup_failure(resolver, "localhost", never).error_class, core::ErrorClass::name_lookup);
+    const auto start = Deadline::Clock::now();
+    const auto failure = test::lookup_failure(resolver, "localhost", Deadline(start + std::chrono::milliseconds(200)));
+    EXPECT_EQ(failure.error_class, core::ErrorClass::name_lookup);
+    EXPECT_EQ(failure.message, "too many name lookups are pending");
+    EXPECT_GE(Deadline::Clock::now() - start, std::chrono::milliseconds(200));
+}
+
+TEST(NameResolver, ManyAtATimeShareAFewPlaces) {
+    const NameResolver resolver(2);
+    std::atomic<int> resolved = 0;
+    std::vector<std::thread> all;
+    for (int i = 0; i < 20; ++i)
+        all.emplace_back([&] { resolved += resolver.resolve("localhost", never).empty() ? 0 : 1; });
+    for (std::thread& thread : all)
+        thread.join();
+    EXPECT_EQ(resolved, 20);
 }
 
 TEST(NameResolver, GivesPlacesBack) {
