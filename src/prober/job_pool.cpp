@@ -193,7 +193,6 @@ void JobPool::work() {
             house_changed_.notify_all();
             return;
         } else {
-            // A job that waits for its target is run by the thread that has the target now.
             ++waiting_threads_;
             work_there_.wait(lock);
             --waiting_threads_;
@@ -218,7 +217,10 @@ void JobPool::run(Work work, std::unique_lock<std::mutex>& lock) {
     if (has_target) {
         lock.lock();
         session = give_back(work, std::move(session), connector);
+        const bool others = !queue_.empty();
         lock.unlock();
+        // This thread may have to wait before its report is taken: one that is free runs what waited for the target.
+        if (others) work_there_.notify_one();
     }
     session.reset();
     reports_.add(result);

@@ -1,8 +1,9 @@
 // Runs jobs in as many threads as they need, up to a limit, over one kept session per target. Connections belong to
 // targets, not to threads: a few threads serve thousands of targets, and never two jobs of one target run at a time.
 //
-// Every submitted job is reported exactly once, by its deadline also if no thread was free for it. A thread that a
-// session never gives back is the collector's business: it ends the process.
+// Every submitted job is reported exactly once, by its deadline also if no thread was free for it; one that was handed
+// over ahead as unbegun, if it does not begin in time or is withdrawn. A thread that a session never gives back is the
+// collector's business: it ends the process.
 #pragma once
 
 #include <chrono>

@@ -105,14 +105,12 @@ class JobPoolTest : public testing::Test, public ReportSink {
         return std::make_unique<JobPool>(connectors, JobPoolSettings{threads, idle}, *this);
     }
 
-    // Of a peer that takes nothing until it is released.
-    void block_peer() {
+    // Of a peer that takes nothing until it is unblocked: writing waits then, or adding does, since too much waits to
+    // be written.
+    enum class Peer { takes_all, blocks_writing, blocks_adding };
+    void set_peer(Peer state) {
         const std::lock_guard lock(script.mutex);
-        blocked = true;
-    }
-    void unblock_peer() {
-        const std::lock_guard lock(script.mutex);
-        blocked = false;
+        peer = state;
         script.changed.notify_all();
     }
 
@@ -143,21 +141,22 @@ class JobPoolTest : public testing::Test, public ReportSink {
 
   private:
     void add(const core::Result& result) override {
-        const std::lock_guard lock(script.mutex);
+        std::unique_lock lock(script.mutex);
+        script.changed.wait(lock, [this] { return peer != Peer::blocks_adding; });
         results[result.job] = result;
         ++reported;
         script.changed.notify_all();
     }
     bool try_write() override {
         const std::lock_guard lock(script.mutex);
-        return !blocked;
+        return peer == Peer::takes_all;
     }
     void write() override {
         std::unique_lock lock(script.mutex);
-        script.changed.wait(lock, [this] { return !blocked; });
+        script.changed.wait(lock, [this] { return peer == Peer::takes_all; });
     }
 
-    bool blocked = false;
+    Peer peer = Peer::takes_all;
 };
 
 TEST_F(JobPoolTest, StartsThreadsAsTheyAreNeeded) {
@@ -387,7 +386,7 @@ TEST_F(JobPoolTest, BeginsNothingWhenACheckEnds) {
 }
 
 TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {
-    block_peer();
+    set_peer(Peer::blocks_writing);
     const auto pool = make_pool(1);
     auto job = job_of(2, "b");
     job.after = 1;
@@ -395,7 +394,20 @@ TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {
     pool->submit(job_of(1, "a"));
     EXPECT_TRUE(wait_reported(2));
     EXPECT_EQ(script.most_running, 1);
-    unblock_peer();
+    set_peer(Peer::takes_all);
+}
+
+TEST_F(JobPoolTest, RunsTheNextJobOfATargetAlsoWhileTheReportOfTheLastOneWaits) {
+    script.hold = true;
+    const auto pool = make_pool(2);
+    pool->submit(job_of(1, "a"));
+    ASSERT_TRUE(wait_running(1));
+    pool->submit(job_of(2, "a"));
+    set_peer(Peer::blocks_adding);
+    script.release();
+    EXPECT_TRUE(script.wait_for([&] { return script.order.size() == 2; }));
+    set_peer(Peer::takes_all);
+    EXPECT_TRUE(wait_reported(2));
 }
 
 TEST_F(JobPoolTest, ForgetsTheTargetOfAJobThatWasHandedOverAhead) {
