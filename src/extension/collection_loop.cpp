@@ -323,8 +323,9 @@ void CollectionLoop::dispatch_ahead(Time now) {
         if (alone != nullptr) return;
         alone = tenant.get();
     }
-    if (alone == nullptr || alone->in_flight() < most_of_one()) return;
-    if (alone->in_flight() > most_of_one()) {
+    const std::size_t most = most_of_one();
+    if (alone == nullptr || alone->in_flight() < most) return;
+    if (alone->in_flight() > most) {
         alone->withdraw(now);
         return;
     }

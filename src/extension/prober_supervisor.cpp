@@ -104,8 +104,8 @@ bool ProberSupervisor::submit(const core::Job& job, Time now) {
 
 void ProberSupervisor::submit_ahead(core::Job job, Time now) {
     job.after = (ahead_.empty() ? ended_ : ahead_.back().after) + 1;
-    ahead_.push_back({.after = job.after, .id = job.id});
     hand_over(job, now);
+    ahead_.push_back({.after = job.after, .id = job.id});
 }
 
 void ProberSupervisor::hand_over(const core::Job& job, Time now) {
@@ -138,8 +138,10 @@ std::optional<std::uint64_t> ProberSupervisor::begin_next(Time now) {
 void ProberSupervisor::withdraw(Time now) {
     if (ahead_.empty() || withdrawing_) return;
     withdrawing_ = true;
-    for (const Ahead& ahead : ahead_)
-        in_flight_.at(ahead.id).may_return = now;
+    // Also those that have begun here: there, the job before may be reported and not counted yet.
+    for (auto& [id, job] : in_flight_) {
+        if (job.may_return) job.may_return = now;
+    }
     send(core::encode(core::Withdraw{}));
 }
 

@@ -109,9 +109,10 @@ core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight&
 
 void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place, Time now) {
     TargetRuntime& runtime = targets_.at(due.key);
+    const bool ahead = place.ahead();
     JobInFlight job{.due = due,
                     .place = std::move(place),
-                    .ahead = false,
+                    .ahead = ahead,
                     .started = now,
                     .started_at = std::chrono::system_clock::now(),
                     .wanted = runtime.wanted,
@@ -127,8 +128,7 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
     }
     try {
         auto made = job_of(runtime, job, id);
-        job.ahead = job.place.ahead();
-        if (job.ahead) {
+        if (ahead) {
             prober_.submit_ahead(std::move(made), now);
             ++ahead_;
             jobs_.emplace(id, std::move(job));
