@@ -15,16 +15,15 @@ namespace {
 // Of lines; the one that is written now and the last one that fits come on top.
 constexpr std::size_t most_waiting = std::size_t{1024} * 1024;
 
-// What is no socket always has to be waited for.
-ssize_t send_or_write(int fd, std::string_view bytes, bool wait) {
-    const ssize_t sent = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | (wait ? 0 : MSG_DONTWAIT));
-    if (sent >= 0 || errno != ENOTSOCK) return sent;
-    if (wait) return write(fd, bytes.data(), bytes.size());
-    errno = EAGAIN;
-    return -1;
+bool is_socket(int fd) {
+    int type = 0;
+    socklen_t size = sizeof(type);
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 }
 
 }  // namespace
+
+ReportWriter::ReportWriter(int fd) : fd_(fd), is_socket_(is_socket(fd)) {}
 
 void ReportWriter::write(const core::Hello& hello) {
     add_line(core::encode(hello));
@@ -62,9 +61,11 @@ bool ReportWriter::write_waiting(Wait wait) {
 }
 
 std::size_t ReportWriter::write_some(std::string_view bytes, Wait wait) const {
+    if (wait == Wait::no && !is_socket_) return 0;
     const std::size_t size = bytes.size();
     while (!bytes.empty()) {
-        const ssize_t count = send_or_write(fd_, bytes, wait == Wait::yes);
+        const ssize_t count = wait == Wait::yes ? ::write(fd_, bytes.data(), bytes.size())
+                                                : send(fd_, bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
         if (count < 0 && errno == EINTR) continue;
         if (count < 0 && errno == EAGAIN && wait == Wait::no) break;
         if (count < 0) _exit(exit_ok);

@@ -18,7 +18,7 @@ namespace vitals::prober {
 class ReportWriter final : public ReportSink {
   public:
     // fd: a blocking socket, pipe or file, which stays the caller's. Only a socket can be tried.
-    explicit ReportWriter(int fd) : fd_(fd) {}
+    explicit ReportWriter(int fd);
 
     void write(const core::Hello& hello);
     void add(const core::Result& result) override;
@@ -36,6 +36,7 @@ class ReportWriter final : public ReportSink {
     [[nodiscard]] std::size_t write_some(std::string_view bytes, Wait wait) const;
 
     int fd_;
+    bool is_socket_;
     std::mutex mutex_;
     std::condition_variable changed_;
     std::string waiting_;   // whole lines, but for the first, of which a part may be written
