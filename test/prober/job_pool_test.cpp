@@ -105,6 +105,15 @@ class JobPoolTest : public testing::Test, public ReportSink {
         return std::make_unique<JobPool>(connectors, JobPoolSettings{threads, idle}, *this);
     }
 
+    // One whose first job, of target "a", runs until the script is released.
+    std::unique_ptr<JobPool> make_busy_pool(int threads) {
+        script.hold = true;
+        auto pool = make_pool(threads);
+        pool->submit(job_of(1, "a"));
+        EXPECT_TRUE(wait_running(1));
+        return pool;
+    }
+
     // Of a peer that takes nothing until it is unblocked: writing waits then, or adding does, since too much waits to
     // be written.
     enum class Peer { takes_all, blocks_writing, blocks_adding };
@@ -121,6 +130,13 @@ class JobPoolTest : public testing::Test, public ReportSink {
         job.target = target;
         job.deadline = deadline;
         job.interval = 60s;
+        return job;
+    }
+
+    static core::Job ahead_of(std::uint64_t id, const std::string& target, std::uint64_t after,
+                              std::chrono::milliseconds deadline = 60s) {
+        core::Job job = job_of(id, target, deadline);
+        job.after = after;
         return job;
     }
 
@@ -254,10 +270,7 @@ TEST_F(JobPoolTest, RunsJobsInTheOrderOfTheirArrival) {
 }
 
 TEST_F(JobPoolTest, ReportsAJobThatNoThreadWasFreeForByItsDeadline) {
-    script.hold = true;
-    const auto pool = make_pool(1);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(1);
     pool->submit(job_of(2, "b", 50ms));
     pool->submit(job_of(3, "a", 50ms));
     ASSERT_TRUE(wait_reported(2));
@@ -270,14 +283,9 @@ TEST_F(JobPoolTest, ReportsAJobThatNoThreadWasFreeForByItsDeadline) {
 
 // The collector hands them over ahead, and does not look until later.
 TEST_F(JobPoolTest, BeginsAJobThatWasHandedOverAheadWhenAnotherHasEnded) {
-    script.hold = true;
-    const auto pool = make_pool(5);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(5);
     for (const std::uint64_t id : {2U, 3U}) {
-        auto job = job_of(id, std::to_string(id), 50ms);
-        job.after = id - 1;
-        pool->submit(std::move(job));
+        pool->submit(ahead_of(id, std::to_string(id), id - 1, 50ms));
     }
     pool->submit(job_of(4, "d", 50ms));
     ASSERT_TRUE(wait_running(2)) << "what is not ahead does not wait for it";
@@ -290,17 +298,12 @@ TEST_F(JobPoolTest, BeginsAJobThatWasHandedOverAheadWhenAnotherHasEnded) {
         EXPECT_GT(results.at(id).waited_ms, 0);
     }
     EXPECT_EQ(results.at(1).waited_ms, 0);
-    auto late = job_of(5, "e");
-    late.after = 4;
-    pool->submit(std::move(late));
+    pool->submit(ahead_of(5, "e", 4));
     EXPECT_TRUE(wait_reported(5)) << "those before have ended already";
 }
 
 TEST_F(JobPoolTest, ReportsAJobWhoseTargetIsBusyByItsDeadlineAlsoWhileThreadsAreFree) {
-    script.hold = true;
-    const auto pool = make_pool(3);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(3);
     pool->submit(job_of(2, "b"));
     ASSERT_TRUE(wait_running(2));
     script.release();
@@ -317,49 +320,32 @@ TEST_F(JobPoolTest, ReportsAJobWhoseTargetIsBusyByItsDeadlineAlsoWhileThreadsAre
 
 // What the thread takes whose job has ended is not always what follows it.
 TEST_F(JobPoolTest, BeginsWhatFollowsWhileTheThreadTakesAnother) {
-    script.hold = true;
-    const auto pool = make_pool(2);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(2);
     pool->submit(job_of(2, "a"));
-    auto job = job_of(3, "b");
-    job.after = 1;
-    pool->submit(std::move(job));
+    pool->submit(ahead_of(3, "b", 1));
     script.release();
     ASSERT_TRUE(wait_reported(3));
     EXPECT_EQ(results.at(3).outcome, core::Outcome::ok);
 }
 
 TEST_F(JobPoolTest, TakesBackWhatHasNotBegun) {
-    script.hold = true;
-    const auto pool = make_pool(2);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(2);
     for (const std::uint64_t id : {2U, 3U}) {
-        auto job = job_of(id, std::to_string(id));
-        job.after = id - 1;
-        pool->submit(std::move(job));
+        pool->submit(ahead_of(id, std::to_string(id), id - 1));
     }
     pool->withdraw();
     ASSERT_TRUE(wait_reported(2));
     EXPECT_TRUE(results.at(2).unbegun);
     EXPECT_TRUE(results.at(3).unbegun);
-    auto job = job_of(4, "d");
-    job.after = 1;
-    pool->submit(std::move(job));
+    pool->submit(ahead_of(4, "d", 1));
     script.release();
     ASSERT_TRUE(wait_reported(4));
     EXPECT_FALSE(results.at(4).unbegun) << "what was taken back was not counted";
 }
 
 TEST_F(JobPoolTest, TakesBackWhatWaitsForTooLong) {
-    script.hold = true;
-    const auto pool = make_pool(2);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
-    auto job = job_of(2, "b");
-    job.after = 1;
-    pool->submit(std::move(job));
+    const auto pool = make_busy_pool(2);
+    pool->submit(ahead_of(2, "b", 1));
     ASSERT_TRUE(script.wait_for([&] { return reported >= 1; }, core::most_ahead + 2s));
     EXPECT_TRUE(results.at(2).unbegun);
     script.release();
@@ -368,13 +354,8 @@ TEST_F(JobPoolTest, TakesBackWhatWaitsForTooLong) {
 
 // It is not a poll, and had no place.
 TEST_F(JobPoolTest, BeginsNothingWhenACheckEnds) {
-    script.hold = true;
-    const auto pool = make_pool(3);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
-    auto job = job_of(2, "b");
-    job.after = 1;
-    pool->submit(std::move(job));
+    const auto pool = make_busy_pool(3);
+    pool->submit(ahead_of(2, "b", 1));
     auto check = job_of(3, "");
     check.kind = core::JobKind::check;
     pool->submit(std::move(check));
@@ -388,9 +369,7 @@ TEST_F(JobPoolTest, BeginsNothingWhenACheckEnds) {
 TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {
     set_peer(Peer::blocks_writing);
     const auto pool = make_pool(1);
-    auto job = job_of(2, "b");
-    job.after = 1;
-    pool->submit(std::move(job));
+    pool->submit(ahead_of(2, "b", 1));
     pool->submit(job_of(1, "a"));
     EXPECT_TRUE(wait_reported(2));
     EXPECT_EQ(script.most_running, 1);
@@ -398,10 +377,7 @@ TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {
 }
 
 TEST_F(JobPoolTest, RunsTheNextJobOfATargetAlsoWhileTheReportOfTheLastOneWaits) {
-    script.hold = true;
-    const auto pool = make_pool(2);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(2);
     pool->submit(job_of(2, "a"));
     set_peer(Peer::blocks_adding);
     script.release();
@@ -411,13 +387,8 @@ TEST_F(JobPoolTest, RunsTheNextJobOfATargetAlsoWhileTheReportOfTheLastOneWaits) 
 }
 
 TEST_F(JobPoolTest, ForgetsTheTargetOfAJobThatWasHandedOverAhead) {
-    script.hold = true;
-    const auto pool = make_pool(1);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
-    auto job = job_of(2, "b");
-    job.after = 1;
-    pool->submit(std::move(job));
+    const auto pool = make_busy_pool(1);
+    pool->submit(ahead_of(2, "b", 1));
     pool->forget("b");
     script.release();
     ASSERT_TRUE(wait_reported(2));
@@ -438,10 +409,7 @@ TEST_F(JobPoolTest, ForgetsAnIdleTarget) {
 }
 
 TEST_F(JobPoolTest, ForgetsABusyTargetWhenItsJobsEnd) {
-    script.hold = true;
-    const auto pool = make_pool(1);
-    pool->submit(job_of(1, "a"));
-    ASSERT_TRUE(wait_running(1));
+    const auto pool = make_busy_pool(1);
     pool->submit(job_of(2, "a"));
     pool->forget("a");
     script.release();
@@ -513,9 +481,7 @@ TEST_F(JobPoolTest, EndsAfterWhatWasSubmitted) {
     auto pool = make_pool(2);
     for (std::uint64_t id = 0; id < 20; ++id)
         pool->submit(job_of(id, "a"));
-    auto never = job_of(20, "a");
-    never.after = 1000;
-    pool->submit(std::move(never));
+    pool->submit(ahead_of(20, "a", 1000));
     pool.reset();
     EXPECT_EQ(reported, 21);
     EXPECT_EQ(script.closed, 1);

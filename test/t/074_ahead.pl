@@ -26,11 +26,17 @@ my ($beside) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*
 sub begun_ahead { return !-e "$beside/jobs" ? () : grep { defined $_->{began} } map { decode_json($_) } split /\n/, slurp_file("$beside/jobs"); }
 
 # More than can be polled, by a prober that answers in 20 ms, and a table that takes a fifth of a second for each batch.
+sub take_time
+{
+    my ($seconds) = @_;
+    return $node->safe_psql('app', "CREATE OR REPLACE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql
+        AS 'BEGIN PERFORM pg_catalog.pg_sleep($seconds); RETURN NULL; END'");
+}
+take_time(0.2);
 $node->safe_psql('app', q{
     SELECT vitals.create_tenant('acme');
     SET vitals.tenant = 'acme';
     SELECT count(vitals.add_server('slow' || n, host => 'slow-20')) FROM generate_series(1, 300) AS n;
-    CREATE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(0.2); RETURN NULL; END';
     CREATE TRIGGER take_time AFTER UPDATE ON tenant_acme.collection_state FOR EACH STATEMENT EXECUTE FUNCTION public.take_time();
     ALTER TABLE tenant_acme.collection_config DROP CONSTRAINT collection_config_interval_seconds_check;
     UPDATE tenant_acme.collection_config SET enabled = true, interval_seconds = 1;
@@ -60,6 +66,14 @@ within($limit, 'a third is gone', sub { worker('targets') eq '200' });
 $stored = worker('samples_stored');
 within($limit, 'the others go on', sub { worker('samples_stored') > $stored + 500 });
 is(worker('samples_dropped'), '0', 'nothing was dropped');
+
+# -- a table that takes less than is polled
+take_time(2);
+within(4 * $limit, 'polls wait once enough waits to be stored', sub { worker('in_flight = 0 AND due > 100') eq 't' });
+is(worker('samples_dropped'), '0', 'and nothing is dropped');
+take_time(0.2);
+$stored = worker('samples_stored');
+within(4 * $limit, 'it goes on once they are stored', sub { worker("in_flight = $places AND samples_stored > $stored + 2000") eq 't' });
 
 # -- the end
 $node->safe_psql('app', 'ALTER TABLE tenant_acme.collection_state DISABLE TRIGGER take_time');
