@@ -314,6 +314,7 @@ Result parse_result(Fields& fields, ParsedReport& report) {
     result.duration_ms = duration_of(fields.get("duration_ms"));
     if (const Json* waited = fields.find("waited_ms")) result.waited_ms = duration_of(*waited);
     if (const Json* unbegun = fields.find("unbegun")) result.unbegun = boolean_of(*unbegun);
+    if (const Json* needs = fields.find("needs_password")) result.needs_password = boolean_of(*needs);
     if (const Json* interval = fields.find("interval_ms")) result.interval_ms = finite_of(*interval);
     if (const Json* login = fields.find("login_ms")) result.login_ms = duration_of(*login);
     if (const Json* query = fields.find("query_ms")) result.query_ms = duration_of(*query);
@@ -352,6 +353,7 @@ Json fields_of(const Result& result) {
     if (result.outcome != Outcome::ok) json["error"] = encode_failure(result.failure.value_or(Failure{}));
     if (result.waited_ms > 0 && std::isfinite(result.waited_ms)) json["waited_ms"] = result.waited_ms;
     if (result.unbegun) json["unbegun"] = true;
+    if (result.needs_password) json["needs_password"] = true;
     if (const Json interval = number_or_null(result.interval_ms); !interval.is_null()) json["interval_ms"] = interval;
     if (result.login_ms > 0 && std::isfinite(result.login_ms)) json["login_ms"] = result.login_ms;
     if (result.query_ms > 0 && std::isfinite(result.query_ms)) json["query_ms"] = result.query_ms;

@@ -68,6 +68,11 @@ struct Job {
     std::uint16_t port = 0;
     std::string username;
     Secret password;
+    // Says which password is meant: a number of the collector's stands for one login alone. 0: the password does.
+    std::uint64_t login = 0;
+    // The password is not told, since the connection that the login has should do. Without that the job comes back
+    // (Result::needs_password).
+    bool password_withheld = false;
     Options options;                   // connector specific, for example "encrypt" -> "require"
     std::vector<std::string> metrics;  // names of metrics or groups that are wanted; empty means all
     // The groups that are due in this cycle, by name, of which the wanted ones run; nothing: all of them.
@@ -150,6 +155,7 @@ struct Result {
     double duration_ms = 0;             // wall time of the poll in the prober
     double waited_ms = 0;               // of a job that was handed over ahead: before it began
     bool unbegun = false;               // of such a job: it waited too long, or was withdrawn; nothing else is said
+    bool needs_password = false;        // of a job without: there is no connection; nothing else is said
     std::optional<double> interval_ms;  // what the rates were computed over, by the target's clock
     double login_ms = 0;                // name lookup, connection and login, as far as it came; 0: was kept
     double query_ms = 0;                // all round trips of the queries

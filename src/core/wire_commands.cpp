@@ -83,6 +83,10 @@ Job parse_job(Fields& fields) {
     if (const Json* port = fields.find("port")) job.port = integer_of<std::uint16_t>(*port, 0, 65535);
     if (const Json* username = fields.find("username")) job.username = text_of(*username, max_text);
     if (const Json* password = fields.find("password")) job.password = secret_of(*password, max_text);
+    if (const Json* login = fields.find("login")) job.login = count_of(*login);
+    if (const Json* withheld = fields.find("password_withheld")) job.password_withheld = boolean_of(*withheld);
+    require(!job.password_withheld || (job.password.empty() && job.login > 0),
+            "a password is withheld of a login that has a number, and not told");
     if (const Json* options = fields.find("options")) {
         auto map = text_map_of(*options);
         job.options = Options(map.begin(), map.end());
@@ -152,6 +156,8 @@ std::string encode(const Job& job) {
               {"options", job.options},
               {"metrics", job.metrics}};
     if (job.after > 0) json["after"] = job.after;
+    if (job.login > 0) json["login"] = job.login;
+    if (job.password_withheld) json["password_withheld"] = true;
     if (job.groups) json["groups"] = *job.groups;
     for (const auto& series : job.series)
         json["series"].push_back(Json::array({series.number, series.count}));

@@ -162,8 +162,7 @@ std::optional<Target> load_target(const Tenant& tenant, std::string_view server_
     return std::move(found.front());
 }
 
-core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kind, std::uint64_t id,
-                   std::chrono::milliseconds deadline, const SecretKeys& keys) {
+core::Job make_job(const Target& target, core::JobKind kind, std::uint64_t id, std::chrono::milliseconds deadline) {
     if (target.connector.size() > core::max_metric_name)
         throw std::runtime_error("the name of the connector is too long");
     core::Job job;
@@ -178,13 +177,12 @@ core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kin
     job.username = target.username;
     job.options = target.options;
     job.metrics = target.metrics;
-    // Each part has its limit, and together they may still be a line that the prober refuses, and ends. A byte of the
-    // password becomes six at most.
-    if (core::encode(job).size() > core::max_job_line - 6 * most_secret_bytes) {
-        throw std::runtime_error("the options and metrics of the server are too long");
-    }
-    if (!target.sealed_password.empty()) job.password = keys.open(target.sealed_password, secret_owner(tenant, target));
     return job;
+}
+
+core::Secret open_password(const Tenant& tenant, const Target& target, const SecretKeys& keys) {
+    if (target.sealed_password.empty()) return {};
+    return keys.open(target.sealed_password, secret_owner(tenant, target));
 }
 
 }  // namespace vitals::ext

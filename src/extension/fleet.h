@@ -59,8 +59,9 @@ std::vector<Tenant> load_tenants();
 std::vector<Target> load_targets(Tenant& tenant);
 std::optional<Target> load_target(const Tenant& tenant, std::string_view server_id);
 
-// The job that polls or checks the target; opens its password. Throws std::runtime_error if that is refused.
-core::Job make_job(const Tenant& tenant, const Target& target, core::JobKind kind, std::uint64_t id,
-                   std::chrono::milliseconds deadline, const SecretKeys& keys);
+// The job that polls or checks the target, without its password. Throws std::runtime_error if there is none.
+core::Job make_job(const Target& target, core::JobKind kind, std::uint64_t id, std::chrono::milliseconds deadline);
+// Nothing where there is none. Throws std::runtime_error if it was given for something else.
+core::Secret open_password(const Tenant& tenant, const Target& target, const SecretKeys& keys);
 
 }  // namespace vitals::ext

@@ -1,6 +1,7 @@
 #include "extension/prober_supervisor.h"
 
 #include <algorithm>
+#include <stdexcept>
 #include <system_error>
 #include <utility>
 
@@ -65,6 +66,7 @@ bool ProberSupervisor::start(Time now) {
     }
     started_ = now;
     ended_ = 0;
+    ++generation_;
     send_definitions();
     figures_.pid = process_->pid();
     figures_.started_at = std::chrono::system_clock::now();
@@ -110,6 +112,10 @@ void ProberSupervisor::submit_ahead(core::Job job, Time now) {
 
 void ProberSupervisor::hand_over(const core::Job& job, Time now) {
     std::string line = core::encode(job);
+    if (line.size() > core::max_job_line) {
+        core::wipe_text(line);
+        throw std::length_error("the options and metrics of the server are too long");
+    }
     // If it does not read any more, its socket says so in a moment, and the job comes back as lost.
     send(line);
     core::wipe_text(line);
@@ -118,6 +124,7 @@ void ProberSupervisor::hand_over(const core::Job& job, Time now) {
                           .overdue = now + job.deadline + overdue_after + (ahead ? core::most_ahead : 0ms),
                           .deadline = job.deadline,
                           .kind = job.kind,
+                          .password_withheld = job.password_withheld,
                           .may_return = ahead ? std::optional(now + least_ahead) : std::nullopt,
                           .series = job.series};
 }
@@ -210,7 +217,9 @@ void ProberSupervisor::on_line(const std::string& line, Time now, std::vector<Fi
     if (!job->second.begun) throw core::WireError("answered a job that had not begun");
     if (result.without_names && std::ranges::count(job->second.series, *result.series) == 0)
         throw core::WireError("left out names that it was not told are known");
-    const bool counts = job->second.kind != core::JobKind::check;
+    if (result.needs_password && !job->second.password_withheld)
+        throw core::WireError("asked for a password that it was told");
+    const bool counts = job->second.kind != core::JobKind::check && !result.needs_password;
     in_flight_.erase(job);
     finished.push_back({.id = id,
                         .end = FinishedJob::End::answered,

@@ -48,7 +48,8 @@ class ProberSupervisor {
 
     // Whether a job can be submitted now: there is no back-off to wait for, and no older prober to drain first.
     [[nodiscard]] bool available(Time now) const;
-    // Hands a job over, starting a prober if none runs. False if that failed; the job was not taken then.
+    // Hands a job over, starting a prober if none runs. False if that failed; the job was not taken then. Throws
+    // std::length_error if it makes too long a line.
     bool submit(const core::Job& job, Time now);
     // Hands a poll or probe over that begins when one of those that run has ended: without asking us, so that no time
     // is lost while we are busy. One has to run. It may come back unbegun, within core::most_ahead.
@@ -62,6 +63,9 @@ class ProberSupervisor {
     void stop_if_idle();
     // The next start uses new settings: a running prober gets no more jobs and ends once it is idle.
     void renew(Time now);
+
+    // Another one with each start, 0 while none runs: what was known of the connections of the prober before is void.
+    [[nodiscard]] std::uint64_t generation() const noexcept { return process_ ? generation_ : 0; }
 
     // What the prober's socket has; call when it is ready.
     [[nodiscard]] std::vector<FinishedJob> on_socket(bool readable, bool writable, Time now);
@@ -112,6 +116,7 @@ class ProberSupervisor {
         Time overdue;  // to end, or to begin
         std::chrono::milliseconds deadline;
         core::JobKind kind;
+        bool password_withheld;
         std::optional<Time> may_return;       // unbegun, from then on: of one that was handed over ahead
         std::vector<core::SeriesRef> series;  // that its result may name
     };
@@ -121,7 +126,9 @@ class ProberSupervisor {
     };
     std::unordered_map<std::uint64_t, InFlight> in_flight_;  // by job, with those that have not begun
     std::deque<Ahead> ahead_;                                // in the order in which they begin
-    std::uint64_t ended_ = 0;                                // jobs of this prober, but for checks
+    // Jobs of this prober, but for checks, and for those that go on once they have their password.
+    std::uint64_t ended_ = 0;
+    std::uint64_t generation_ = 0;
     bool withdrawing_ = false;                               // until none is ahead
     bool greeted_ = false;
     bool draining_ = false;

@@ -97,9 +97,19 @@ std::size_t TenantRuntime::waiting_ahead(Time now, std::chrono::milliseconds for
     }));
 }
 
-core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const {
+// A password is opened and told only where it is needed: not to a prober that has the connection still.
+core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id,
+                                Time now) const {
     const auto kind = job.due.probe ? core::JobKind::probe : core::JobKind::poll;
-    auto made = make_job(tenant_, runtime.target, kind, id, deadline_of(kind), context_.keys);
+    // Of one that goes on with its password, what is left.
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(now - job.started);
+    auto made = make_job(runtime.target, kind, id, std::max(deadline_of(kind) - spent, 1ms));
+    if (kind == core::JobKind::poll) {
+        made.login = runtime.login;
+        const bool connected = runtime.connected_to != 0 && runtime.connected_to == prober_.generation();
+        made.password_withheld = connected && !runtime.target.sealed_password.empty();
+        if (!made.password_withheld) made.password = open_password(tenant_, runtime.target, context_.keys);
+    }
     // Whoever asks for a poll wants to see everything.
     if (runtime.cycle > 0 && job.requests.empty() && runtime.wanted->has_groups())
         made.groups = runtime.wanted->due_groups(runtime.cycle);
@@ -118,6 +128,11 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
                     .wanted = runtime.wanted,
                     .series = runtime.series};
     if (!due.probe) job.requests = std::exchange(runtime.requests, {});
+    hand_over(std::move(job), now);
+}
+
+void TenantRuntime::hand_over(JobInFlight&& job, Time now) {
+    TargetRuntime& runtime = targets_.at(job.due.key);
     const auto id = ++context_.last_job;
     FinishedJob at_once{.id = id, .end = FinishedJob::End::answered, .result = {}};
     if (runtime.target.connector == own_connector) {
@@ -127,8 +142,8 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
         return;
     }
     try {
-        auto made = job_of(runtime, job, id);
-        if (ahead) {
+        auto made = job_of(runtime, job, id, now);
+        if (job.place.ahead()) {
             prober_.submit_ahead(std::move(made), now);
             ++ahead_;
             jobs_.emplace(id, std::move(job));
@@ -181,6 +196,12 @@ void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time n
         put_back(runtime, job, now);
         return;
     }
+    if (finished.result.needs_password && !end_requested()) {
+        runtime.connected_to = 0;
+        hand_over_with_password(std::move(job), now);
+        return;
+    }
+    if (finished.result.needs_password) finished.end = FinishedJob::End::lost;
     if (finished.end == FinishedJob::End::lost && repeats_lost(runtime, job, now)) return;
     runtime.lost_in_a_row = 0;
     const auto key = job.due.key;
@@ -201,6 +222,17 @@ void TenantRuntime::put_back(TargetRuntime& runtime, JobInFlight& job, Time now)
     std::move(job.requests.begin(), job.requests.end(), std::back_inserter(runtime.requests));
     schedule_.not_begun(job.due);
     after_poll(job.due.key, now);
+}
+
+// Its connection was closed since the last poll: it goes on in its place, with what is left of its time.
+void TenantRuntime::hand_over_with_password(JobInFlight&& job, Time now) {
+    TargetRuntime& runtime = targets_.at(job.due.key);
+    if (runtime.gone || !prober_.available(now)) {
+        put_back(runtime, job, now);
+        return;
+    }
+    job.ahead = false;
+    hand_over(std::move(job), now);
 }
 
 bool TenantRuntime::repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now) {
@@ -232,6 +264,8 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     const auto before = runtime.health;
     auto failure_before = std::exchange(runtime.failure, std::move(result.failure));
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
+    // A poll that failed leaves no connection.
+    runtime.connected_to = result.outcome != core::Outcome::failed ? prober_.generation() : 0;
     const auto [next_due, skipped] =
         schedule_.done(job.due.key, ending_of(runtime.health, runtime.failure, result.outcome), now);
     ++context_.figures.polls;

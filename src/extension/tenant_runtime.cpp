@@ -264,7 +264,7 @@ void TenantRuntime::add_target(Target target, Time now, bool with_collector) {
         schedule_.put(key, target.server_id, target.interval, now,
                       with_collector && answered ? core::Lane::proven : core::Lane::unproven);
     }
-    TargetRuntime runtime{.target = std::move(target), .health = {}};
+    TargetRuntime runtime{.target = std::move(target), .health = {}, .login = ++last_login_};
     runtime.health = runtime.target.stored_health;
     runtime.failure = runtime.target.stored_failure;
     // What was read of it may not be stored yet.
@@ -287,6 +287,8 @@ void TenantRuntime::change_target(core::Schedule::Key key, Target target, Time n
     if (!target.connects_like(runtime.target)) {
         withdraw(now);
         schedule_.hurry(key, now, core::Lane::unproven);
+        runtime.login = ++last_login_;
+        runtime.connected_to = 0;
         runtime.cycle = 0;
     }
     if (target.metrics != runtime.target.metrics) {
@@ -362,7 +364,8 @@ void TenantRuntime::dispatch_check(const Request& request, Time now) {
     const auto id = ++context_.last_job;
     // The session must hear of a timeout before it gives up itself.
     const auto deadline = std::chrono::milliseconds{std::max(request.timeout_ms - 500, 500)};
-    const auto job = make_job(tenant_, target, core::JobKind::check, id, deadline, context_.keys);
+    auto job = make_job(target, core::JobKind::check, id, deadline);
+    job.password = open_password(tenant_, target, context_.keys);
     if (!prober_.submit(job, now)) throw RequestRefused(prober_.figures().last_exit);
     checks_.emplace(id, request);
 }

@@ -95,6 +95,8 @@ class TenantRuntime {
     struct TargetRuntime {
         Target target;
         core::TargetHealth health;
+        std::uint64_t login = 0;                 // what the password and all else that a login takes is called
+        std::uint64_t connected_to = 0;          // the generation of the prober that should have a connection; 0: none
         std::optional<core::Failure> failure{};  // of the last poll or probe
         std::shared_ptr<const WantedMetrics> wanted{};
         std::uint64_t cycle = 0;  // polls that read something; with the first, all groups run
@@ -128,7 +130,10 @@ class TenantRuntime {
     void dispatch_check(const Request& request, Time now);
     void dispatch_poll(const Request& request, Time now);
     void start(const core::Schedule::Due& due, core::HeldPlace place, Time now);
-    [[nodiscard]] core::Job job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const;
+    void hand_over(JobInFlight&& job, Time now);
+    void hand_over_with_password(JobInFlight&& job, Time now);
+    [[nodiscard]] core::Job job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id,
+                                   Time now) const;
     void finish(FinishedJob&& job, Time now);
     void begin(std::uint64_t id);
     void finish_job(JobInFlight&& job, FinishedJob&& finished, Time now);
@@ -157,6 +162,7 @@ class TenantRuntime {
     CollectorContext& context_;
     core::Schedule schedule_;
     core::Schedule::Key last_key_ = 0;
+    std::uint64_t last_login_ = 0;
     std::unordered_map<core::Schedule::Key, TargetRuntime> targets_;
     std::unordered_map<std::string, core::Schedule::Key> keys_of_servers_;
     std::unordered_map<std::uint64_t, JobInFlight> jobs_;

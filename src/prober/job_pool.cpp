@@ -226,7 +226,7 @@ void JobPool::run(Work work, std::unique_lock<std::mutex>& lock) {
     reports_.add(result);
     lock.lock();
     --running_;
-    finished_one(work.job);
+    finished_one(work.job, result.needs_password);
     write_reports(lock);
 }
 
@@ -274,8 +274,8 @@ void JobPool::begin_what_follows() {
     work_there_.notify_one();
 }
 
-void JobPool::finished_one(const core::Job& job) {
-    if (job.kind != core::JobKind::check) {
+void JobPool::finished_one(const core::Job& job, bool goes_on) {
+    if (job.kind != core::JobKind::check && !goes_on) {
         ++ended_;
         begin_what_follows();
     }

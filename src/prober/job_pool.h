@@ -85,8 +85,8 @@ class JobPool {
     std::list<Work>::iterator next_runnable();
     void run(Work work, std::unique_lock<std::mutex>& lock);
     core::Result execute(const Work& work, std::unique_ptr<Session>& session, const Connector*& connector) const;
-    // Called with the lock, after its report.
-    void finished_one(const core::Job& job);
+    // Called with the lock, after its report. goes_on: it needs its password, and keeps its place until it has that.
+    void finished_one(const core::Job& job, bool goes_on = false);
     void begin_what_follows();
     void count_down();
     // Whether as many jobs run as may.
@@ -116,7 +116,7 @@ class JobPool {
     std::condition_variable house_changed_;
     std::list<Work> queue_;
     std::list<Work> ahead_;    // that begin when others have ended, in this order
-    std::uint64_t ended_ = 0;  // but for checks
+    std::uint64_t ended_ = 0;  // but for checks, and what goes on
     std::unordered_map<std::string, Target> targets_;
     std::size_t unfinished_ = 0;
     std::size_t waiting_threads_ = 0;

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
 # what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
-# "switch" beside this program says, "up" or not; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
+# "switch" beside this program says, "up" or not; forgets-<ms>: good with its password, which it needs each time; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
 use strict;
 use warnings;
 
@@ -35,7 +35,7 @@ sub say_results
     {
         my (undef, $answer, $kind) = @{ shift @waiting };
         say_line($answer);
-        next if $kind eq 'check';
+        next if $kind eq 'check' || $answer->{needs_password};
         ++$results;
         begin(shift @ahead) while @ahead && $ahead[0]{after} <= $results;
     }
@@ -66,6 +66,7 @@ sub answer
         my ($class) = @_;
         return { job => $job->{job}, outcome => 'failed', duration_ms => 1, error => { class => $class, number => 0, message => "it is $class" } };
     };
+    return (($ms // 0) / 1000, { %{ $failed->('internal') }, needs_password => JSON::PP::true }) if $deed eq 'forgets' && $job->{password_withheld};
     return ($job->{deadline_ms} / 1000, $failed->('timeout')) if $deed eq 'hole';
     return (0, $failed->('refused')) if $deed eq 'refused';
     my %answer = (job => $job->{job}, outcome => 'ok', duration_ms => 1);
@@ -108,7 +109,7 @@ while (1)
             print {$jobs} $json->encode({ define => $line->{define}, group => $line->{group}{name}, builtin => $line->{group}{builtin} ? 1 : 0 }) . "\n";
         }
         next unless exists $line->{job};
-        print {$jobs} $json->encode({ kind => $line->{kind}, host => $line->{host}, at => time, defined $line->{groups} ? (groups => $line->{groups}) : () }) . "\n";
+        print {$jobs} $json->encode({ kind => $line->{kind}, host => $line->{host}, at => time, map({ $_ => $line->{$_} } grep { defined $line->{$_} } qw(password login deadline_ms)), defined $line->{groups} ? (groups => $line->{groups}) : () }) . "\n";
         if (($line->{after} // 0) > $results && !-e "$directory/early") { push @ahead, $line; }
         else { begin($line); }
     }

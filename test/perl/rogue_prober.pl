@@ -33,6 +33,9 @@ my %deed = (
     infinite => sub { my $job = shift; say_raw(qq({"job":$job->{job},"outcome":"ok","duration_ms":1,"values":[["cpu_percent",1e999]]}\n)); },
     # Numbers of a list of names that its job does not have.
     unknown_names => sub { my $job = shift; my %result = %{ honest($job) }; delete $result{values}; say_line({ %result, series => 7, numbers => [ 99, 99, 99 ] }); },
+    # It was told.
+    asks_password => sub { my $job = shift; say_line({ job => $job->{job}, outcome => 'failed', duration_ms => 1, needs_password => JSON::PP::true,
+            error => { class => 'internal', number => 0, message => '' } }); },
     hello_again => sub { say_line({ hello => 'vitals_prober', version => $version, sandbox_missing => [] }); },
     # More than the collector would ever read as one line: it must not be kept in memory.
     long_line => sub { say_raw('x' x 65536) foreach 1 .. 16384; },

@@ -65,6 +65,7 @@ class ScriptedSession : public Session {
         --script_.running;
         if (job.host == "throw") throw std::logic_error("a defect");
         core::Result result;
+        result.needs_password = job.password_withheld;
         result.outcome = core::Outcome::ok;
         result.values.push_back({"polls", "", static_cast<double>(++polls_)});
         return result;
@@ -364,6 +365,26 @@ TEST_F(JobPoolTest, BeginsNothingWhenACheckEnds) {
     script.release();
     ASSERT_TRUE(wait_reported(3));
     EXPECT_EQ(script.most_running, 1);
+}
+
+// It comes again with it, and takes its place.
+TEST_F(JobPoolTest, BeginsNothingWhenAJobNeedsItsPassword) {
+    const auto pool = make_busy_pool(3);
+    auto withheld = job_of(2, "b");
+    withheld.password_withheld = true;
+    pool->submit(std::move(withheld));
+    ASSERT_TRUE(wait_running(2));
+    pool->submit(ahead_of(3, "c", 2));
+    script.release();
+    ASSERT_TRUE(wait_reported(2));
+    EXPECT_TRUE(results.at(2).needs_password);
+    script.hold = true;
+    pool->submit(job_of(4, "b"));
+    ASSERT_TRUE(wait_running(1));
+    EXPECT_EQ(reported, 2) << "one has ended, and not two";
+    script.release();
+    ASSERT_TRUE(wait_reported(4));
+    EXPECT_FALSE(results.at(3).unbegun);
 }
 
 TEST_F(JobPoolTest, BeginsWhatFollowsAlsoWhileThePeerReadsNothing) {

@@ -1,6 +1,7 @@
 // Metric groups over a real connection to the simulator: what one group does wrong costs that group alone.
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "mssql_test_support.h"
@@ -302,6 +303,27 @@ TEST_F(MssqlGroups, AFailedReconnectKeepsWhatWasRead) {
 
     servers_.set_fault("none");
     result = poll();
+    EXPECT_EQ(value_of(result, "first_a"), 1);
+    EXPECT_EQ(value_of(result, "z_a"), 3);
+}
+
+// What was read before is read again, so that all of a poll is of one moment.
+TEST_F(MssqlGroups, AGroupThatBreaksTheConnectionTakesThePasswordOnce) {
+    const nlohmann::json timed{{"builtin", true}, {"timeout_ms", 1000}};
+    job_.login = 7;
+    poll({gauge("first", "SELECT 1 AS a", builtin), gauge("x", "SELECT count(*) AS a FROM sys.dm_os_wait_stats", timed),
+          gauge("z", "SELECT 3 AS a", timed)});
+    servers_.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 10'000}});
+    core::Secret password = std::exchange(job_.password, {});
+    job_.password_withheld = true;
+    const core::Result refused = poll();
+    EXPECT_TRUE(refused.needs_password);
+    EXPECT_TRUE(refused.values.empty() && refused.groups.empty());
+    job_.password = std::move(password);
+    job_.password_withheld = false;
+    const core::Result result = poll();
+    EXPECT_EQ(result.outcome, core::Outcome::partial) << message_of(result);
+    EXPECT_TRUE(state_of(result, "x").starts_with("failed timeout")) << state_of(result, "x");
     EXPECT_EQ(value_of(result, "first_a"), 1);
     EXPECT_EQ(value_of(result, "z_a"), 3);
 }

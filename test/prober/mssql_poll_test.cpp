@@ -48,6 +48,17 @@ class MssqlPoll : public testing::Test {
         return job;
     }
     core::Result poll() { return poller_.poll(job()); }
+    core::Job job_of_login(std::uint64_t login) const {
+        core::Job numbered = job();
+        numbered.login = login;
+        return numbered;
+    }
+    core::Job without_password(std::uint64_t login) const {
+        core::Job withheld = job_of_login(login);
+        withheld.password = {};
+        withheld.password_withheld = true;
+        return withheld;
+    }
     void expect_no_rates(const core::Result& result, const std::string& why) {
         EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
         EXPECT_FALSE(result.interval_ms) << why;
@@ -160,6 +171,35 @@ TEST_F(MssqlPoll, AnotherLoginHasNoPredecessor) {
     expect_no_rates(poller_.poll(other), "another target");
     EXPECT_EQ(servers_.count("connects"), 2U);
     EXPECT_EQ(servers_.stats().at("last_application"), "other");
+}
+
+TEST_F(MssqlPoll, NeedsNoPasswordForAKeptConnection) {
+    poller_.poll(job_of_login(7));
+    const core::Result result = poller_.poll(without_password(7));
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
+    EXPECT_EQ(result.interval_ms, 60'000.0);
+    EXPECT_EQ(servers_.count("logins"), 1U);
+}
+
+TEST_F(MssqlPoll, NeedsItsPasswordWhereTheConnectionIsGone) {
+    poller_.poll(job_of_login(7));
+    servers_.control({{"drop", true}});
+    const core::Result refused = poller_.poll(without_password(7));
+    EXPECT_TRUE(refused.needs_password);
+    EXPECT_TRUE(refused.values.empty());
+    EXPECT_EQ(servers_.count("connects"), 1U) << "nothing is tried without";
+    EXPECT_TRUE(poller_.poll(without_password(7)).needs_password) << "again";
+    const core::Result result = poller_.poll(job_of_login(7));
+    EXPECT_EQ(result.outcome, core::Outcome::ok) << message_of(result);
+    EXPECT_EQ(result.interval_ms, 60'000.0) << "what was read before the connection was lost counts still";
+    EXPECT_EQ(servers_.count("logins"), 2U);
+}
+
+TEST_F(MssqlPoll, NeedsThePasswordOfAnotherLogin) {
+    poller_.poll(job_of_login(7));
+    EXPECT_TRUE(poller_.poll(without_password(8)).needs_password);
+    expect_no_rates(poller_.poll(job_of_login(8)), "another login may see other things");
+    EXPECT_EQ(servers_.count("logins"), 2U);
 }
 
 TEST_F(MssqlPoll, AsksForNothingThatIsNotWanted) {

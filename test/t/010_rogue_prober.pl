@@ -25,6 +25,7 @@ my %deeds = (
     not_json => [ qr/broke the protocol: not JSON/, 'offline|prober_lost' ],
     unknown_field => [ qr/broke the protocol: unknown field/, 'offline|prober_lost' ],
     unknown_names => [ qr/broke the protocol: left out names that it was not told are known/, 'offline|prober_lost' ],
+    asks_password => [ qr/broke the protocol: asked for a password that it was told/, 'offline|prober_lost' ],
     infinite => [ qr/broke the protocol/, 'offline|prober_lost' ],
     hello_again => [ qr/broke the protocol: greeted twice/, 'offline|prober_lost' ],
     long_line => [ qr/broke the protocol: line exceeds the limit/, 'offline|prober_lost' ],

@@ -5,6 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use JSON::PP;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -120,8 +121,21 @@ my ($most_kb) = slurp_file('/proc/' . prober_pid($node, 'app', 'greedy') . '/sta
 cmp_ok($most_kb, '<', 128 * 1024, 'huge: the prober stayed below its limit');
 is(sql($probers), $before, 'the other tenant did not notice');
 
-# -- a server that hangs with the connection kept
+# -- a server that has closed the connection, and one whose password is changed while it is kept
 within($sample_limit, 'live: it is polled', sub { status_of($node, 'app', 'acme', 'live') eq 'online|' });
+my $logins = $servers->stats(10)->{logins};
+$servers->control(10, drop => JSON::PP::true);
+is(sql("SELECT status FROM vitals.collect_now('live')"), 'online', 'live: it is polled also after the server has closed the connection');
+is($servers->stats(10)->{logins}, $logins + 1, 'live: for which it was logged in to again');
+is(sql("SELECT login_ms > 0 FROM vitals.collection_status WHERE server = 'live'"), 't', 'live: as is shown');
+is(sql('SELECT polls_lost FROM vitals.worker_status'), '0', 'and no poll was lost');
+sql("SELECT vitals.set_credential('live', 'vitals', 'wrong secret')");
+within($sample_limit, 'live: a wrong password is not hidden by a connection that is good',
+    sub { status_of($node, 'app', 'acme', 'live') eq 'offline|login' });
+sql("SELECT vitals.set_credential('live', 'vitals', 'vitals')");
+within($sample_limit, 'live: the right one is tried at once', sub { status_of($node, 'app', 'acme', 'live') eq 'online|' });
+
+# -- a server that hangs with the connection kept
 $servers->control(10, fault => 'silent-after-login');
 $node->psql('app', "SET vitals.tenant = 'acme'; SELECT vitals.collect_now('live')");
 within($sample_limit, 'live: it times out', sub { status_of($node, 'app', 'acme', 'live') eq 'offline|timeout' });

@@ -25,7 +25,8 @@ sub prober { return sql("SELECT $_[0] FROM vitals.probers WHERE tenant = 'acme'"
 my ($beside) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
 sub begun_ahead { return !-e "$beside/jobs" ? () : grep { defined $_->{began} } map { decode_json($_) } split /\n/, slurp_file("$beside/jobs"); }
 
-# More than can be polled, by a prober that answers in 20 ms, and a table that takes a fifth of a second for each batch.
+# More than can be polled, by a prober that answers in 20 ms and needs the passwords of a third each time, and a table that
+# takes a fifth of a second for each batch.
 sub take_time
 {
     my ($seconds) = @_;
@@ -36,7 +37,8 @@ take_time(0.2);
 $node->safe_psql('app', q{
     SELECT vitals.create_tenant('acme');
     SET vitals.tenant = 'acme';
-    SELECT count(vitals.add_server('slow' || n, host => 'slow-20')) FROM generate_series(1, 300) AS n;
+    SELECT count(vitals.add_server('slow' || n, host => CASE n % 3 WHEN 0 THEN 'forgets-20' ELSE 'slow-20' END, username => 'u', password => 'p'))
+        FROM generate_series(1, 300) AS n;
     CREATE TRIGGER take_time AFTER UPDATE ON tenant_acme.collection_state FOR EACH STATEMENT EXECUTE FUNCTION public.take_time();
     ALTER TABLE tenant_acme.collection_config DROP CONSTRAINT collection_config_interval_seconds_check;
     UPDATE tenant_acme.collection_config SET enabled = true, interval_seconds = 1;
@@ -60,7 +62,7 @@ is(sql("SELECT count(*) FROM vitals.worker_failures WHERE error_class = 'prober_
 
 # -- servers that are removed and changed meanwhile
 sql(q{SELECT count(vitals.remove_server('slow' || n)) FROM generate_series(1, 100) AS n;
-    SELECT count(vitals.alter_server('slow' || n, host => 'slow-30')) FROM generate_series(101, 150) AS n;
+    SELECT count(vitals.alter_server('slow' || n, host => 'slow-30', password => 'p')) FROM generate_series(101, 150) AS n;
     SELECT vitals.notify_collector()});
 within($limit, 'a third is gone', sub { worker('targets') eq '200' });
 $stored = worker('samples_stored');
@@ -75,7 +77,11 @@ take_time(0.2);
 $stored = worker('samples_stored');
 within(4 * $limit, 'it goes on once they are stored', sub { worker("in_flight = $places AND samples_stored > $stored + 2000") eq 't' });
 
-# -- the end
+# -- the end, which is no time to be told passwords
+sql(q{SELECT count(vitals.alter_server('slow' || n, host => 'slow-20', password => 'p')) FROM generate_series(153, 300, 3) AS n;
+    SELECT vitals.notify_collector()});
+$stored = worker('samples_stored');
+within($limit, 'all have connections', sub { worker('samples_stored') > $stored + 500 });
 $node->safe_psql('app', 'ALTER TABLE tenant_acme.collection_state DISABLE TRIGGER take_time');
 my $from = -s $node->logfile;
 $node->restart;

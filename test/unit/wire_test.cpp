@@ -66,6 +66,24 @@ TEST(Wire, JobThatIsHandedOverAhead) {
     EXPECT_THROW(parse_command(R"({"withdraw":false})"), WireError);
 }
 
+TEST(Wire, JobWhosePasswordIsWithheld) {
+    Job job = sample_job();
+    EXPECT_EQ(std::get<Job>(parse_command(encode(job))).login, 0U);
+    EXPECT_FALSE(std::get<Job>(parse_command(encode(job))).password_withheld);
+    job.login = 1'000'000'000'000;
+    EXPECT_EQ(std::get<Job>(parse_command(encode(job))).login, job.login);
+    job.password_withheld = true;
+    EXPECT_THROW(parse_command(encode(job)), WireError) << "and told";
+    job.password = {};
+    EXPECT_TRUE(std::get<Job>(parse_command(encode(job))).password_withheld);
+    job.login = 0;
+    EXPECT_THROW(parse_command(encode(job)), WireError) << "of which login?";
+    Result result = sample_result();
+    EXPECT_FALSE(std::get<Result>(parse_report(encode(result))).needs_password);
+    result.needs_password = true;
+    EXPECT_TRUE(std::get<Result>(parse_report(encode(result))).needs_password);
+}
+
 TEST(Wire, PasswordsOfAllKinds) {
     const auto sent = [](std::string_view password) {
         Job job = sample_job();

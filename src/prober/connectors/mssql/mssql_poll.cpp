@@ -46,6 +46,9 @@ core::Failure not_permitted(std::string_view permission, const MssqlOptions& opt
                         permission == server_state ? " (since 2022: VIEW SERVER PERFORMANCE STATE)" : "")};
 }
 
+// There is no connection, and what a new one takes was not told.
+class PasswordNeeded {};
+
 class Poll {
   public:
     Poll(MssqlShared& shared, MssqlKept& kept, const core::Job& job, const MssqlOptions& options,
@@ -58,6 +61,8 @@ class Poll {
             conclude();
         } catch (const TdsFailure& error) {
             give_up(error.failure());
+        } catch (const PasswordNeeded&) {
+            return password_needed();
         }
         return std::move(result_);
     }
@@ -93,6 +98,7 @@ class Poll {
     }
 
     void connect() {
+        if (job_.password_withheld) throw PasswordNeeded();
         const Stopwatch login(result_.login_ms);
         count_traffic();
         kept_.connection.reset();
@@ -104,6 +110,15 @@ class Poll {
         if (!kept_.connection->good())
             throw TdsFailure(describe_failure(kept_.connection->observation(), options_, Moment::login));
         kept_.encrypted = begin_mssql_session(*kept_.connection, options_, deadline_);
+    }
+
+    // What was read until then is read again, with all else.
+    core::Result password_needed() {
+        kept_.connection.reset();
+        core::Result result;
+        result.failure = core::Failure{core::ErrorClass::internal, 0, "the kept connection is gone"};
+        result.needs_password = true;
+        return result;
     }
 
     void count_traffic() {

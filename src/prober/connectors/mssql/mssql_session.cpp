@@ -63,7 +63,8 @@ MssqlSession::Fingerprint MssqlSession::fingerprint_of(const core::Job& job) con
     mix(state, job.host);
     mix(state, std::to_string(job.port));
     mix(state, job.username);
-    mix(state, job.password.reveal());
+    mix(state, std::to_string(job.login));
+    if (job.login == 0) mix(state, job.password.reveal());
     for (const auto& [name, value] : job.options) {
         mix(state, name);
         mix(state, value);
