@@ -84,6 +84,10 @@ struct Job {
 // How long a job that was handed over ahead may wait: what is due goes elsewhere if those before it hang.
 constexpr std::chrono::milliseconds most_ahead{1000};
 
+// A connection that was not used for so long is closed: its target was removed, or is polled so rarely that keeping it
+// open is a waste on both sides. The password of a target with such an interval is not withheld.
+constexpr std::chrono::minutes idle_session{10};
+
 // Takes back what was handed over ahead and has not begun: each comes back unbegun.
 struct Withdraw {};
 

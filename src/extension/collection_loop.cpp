@@ -130,6 +130,7 @@ class CollectionLoop {
     core::LookAhead look_ahead_;
     pg::WaitSet waits_;
     Time publish_not_before_{};
+    Time heard_until_ = Clock::now();  // its probers
     bool published_ = false;
     Time next_memory_{};
     bool more_requests_ = false;
@@ -435,7 +436,11 @@ void CollectionLoop::wait() {
         owners.push_back(tenant.get());
     }
     pg::set_reserved_descriptors(interests.size());
-    const auto ready = waits_.wait(interests, time_to_wait(Clock::now()));
+    const Time now = Clock::now();
+    for (const auto& [key, tenant] : tenants_)
+        tenant->prober().was_not_heard(now - heard_until_);
+    const auto ready = waits_.wait(interests, time_to_wait(now));
+    heard_until_ = Clock::now();
     // Also the reload interval itself may have changed.
     if (pg::call([] { return process_idle_interrupts(); })) next_reload_ = Time{};
     for (const auto& socket : ready) {

@@ -17,6 +17,8 @@ using namespace std::chrono_literals;
 // A prober keeps its deadlines itself, to about ten milliseconds; one that is this late has lost a thread to its peer.
 constexpr auto overdue_after = 1000ms;
 constexpr auto greeting_limit = 10s;
+// A collector that does hardly anything but storing must notice what hangs, too.
+constexpr auto most_patience = 60s;
 // Less than a prober keeps them for (core::most_ahead). One that gave them back at once would be given them again at
 // once.
 constexpr auto least_ahead = core::most_ahead / 2;
@@ -65,6 +67,7 @@ bool ProberSupervisor::start(Time now) {
         return false;
     }
     started_ = now;
+    not_heard_before_start_ = not_heard_;
     ended_ = 0;
     ++generation_;
     send_definitions();
@@ -122,6 +125,7 @@ void ProberSupervisor::hand_over(const core::Job& job, Time now) {
     const bool ahead = job.after > 0;
     in_flight_[job.id] = {.begun = !ahead,
                           .overdue = now + job.deadline + overdue_after + (ahead ? core::most_ahead : 0ms),
+                          .not_heard_before = not_heard_,
                           .deadline = job.deadline,
                           .kind = job.kind,
                           .password_withheld = job.password_withheld,
@@ -139,6 +143,7 @@ std::optional<std::uint64_t> ProberSupervisor::begin_next(Time now) {
     InFlight& job = in_flight_.at(id);
     job.begun = true;
     job.overdue = now + job.deadline + overdue_after;
+    job.not_heard_before = not_heard_;
     return id;
 }
 
@@ -227,16 +232,24 @@ void ProberSupervisor::on_line(const std::string& line, Time now, std::vector<Fi
                         .followed_by = counts ? begin_next(now) : std::nullopt});
 }
 
+ProberSupervisor::Clock::duration ProberSupervisor::patience(Clock::duration not_heard_before) const {
+    return std::min<Clock::duration>(not_heard_ - not_heard_before, most_patience);
+}
+
+ProberSupervisor::Time ProberSupervisor::greeting_overdue_at() const {
+    return started_ + greeting_limit + patience(not_heard_before_start_);
+}
+
 std::vector<FinishedJob> ProberSupervisor::on_time(Time now) {
     std::vector<FinishedJob> finished;
     if (!process_) return finished;
-    if (!greeted_ && now >= started_ + greeting_limit) {
+    if (!greeted_ && now >= greeting_overdue_at()) {
         end("did not greet", now, finished);
         return finished;
     }
     // Those out of time are to blame; the others are lost with the prober.
     for (auto job = in_flight_.begin(); job != in_flight_.end();) {
-        if (now >= job->second.overdue) {
+        if (now >= overdue_at(job->second)) {
             finished.push_back(job->second.begun ? overdue_job(job->first)
                                                  : unbegun_job(job->first, "a job did not begin in time"));
             job = in_flight_.erase(job);
@@ -274,9 +287,9 @@ void ProberSupervisor::end(const std::string& reason, Time now, std::vector<Fini
 std::optional<ProberSupervisor::Time> ProberSupervisor::next_event() const {
     if (!process_) return not_before_ == Time{} ? std::nullopt : std::optional(not_before_);
     std::optional<Time> next;
-    if (!greeted_) next = started_ + greeting_limit;
+    if (!greeted_) next = greeting_overdue_at();
     for (const auto& [id, job] : in_flight_)
-        next = next ? std::min(*next, job.overdue) : job.overdue;
+        next = next ? std::min(*next, overdue_at(job)) : overdue_at(job);
     return next;
 }
 

@@ -67,6 +67,10 @@ class ProberSupervisor {
     // Another one with each start, 0 while none runs: what was known of the connections of the prober before is void.
     [[nodiscard]] std::uint64_t generation() const noexcept { return process_ ? generation_ : 0; }
 
+    // The collector did something else for so long: what a prober said meanwhile it could not read, and if that was
+    // much, the prober could not even say it.
+    void was_not_heard(Clock::duration span) noexcept { not_heard_ += span; }
+
     // What the prober's socket has; call when it is ready.
     [[nodiscard]] std::vector<FinishedJob> on_socket(bool readable, bool writable, Time now);
     // Ends a prober that is out of time.
@@ -95,7 +99,26 @@ class ProberSupervisor {
     [[nodiscard]] std::vector<std::string> take_sandbox_missing();
 
   private:
+    struct InFlight {
+        bool begun;
+        Time overdue;  // to end, or to begin, if it was heard all the time
+        Clock::duration not_heard_before;
+        std::chrono::milliseconds deadline;
+        core::JobKind kind;
+        bool password_withheld;
+        std::optional<Time> may_return;       // unbegun, from then on: of one that was handed over ahead
+        std::vector<core::SeriesRef> series;  // that its result may name
+    };
+    struct Ahead {
+        std::uint64_t after = 0;
+        std::uint64_t id = 0;
+    };
+
     bool start(Time now);
+    // For how long a prober that was given something, when so much had not been heard of it, gets longer.
+    [[nodiscard]] Clock::duration patience(Clock::duration not_heard_before) const;
+    [[nodiscard]] Time overdue_at(const InFlight& job) const { return job.overdue + patience(job.not_heard_before); }
+    [[nodiscard]] Time greeting_overdue_at() const;
     void hand_over(const core::Job& job, Time now);
     // A poll or probe has ended. Begins the watch over the one that follows it, if there is one.
     std::optional<std::uint64_t> begin_next(Time now);
@@ -111,29 +134,18 @@ class ProberSupervisor {
     std::function<ProberSettings()> settings_;
     SharedDefinitions definitions_;
     std::unique_ptr<ProberProcess> process_;
-    struct InFlight {
-        bool begun;
-        Time overdue;  // to end, or to begin
-        std::chrono::milliseconds deadline;
-        core::JobKind kind;
-        bool password_withheld;
-        std::optional<Time> may_return;       // unbegun, from then on: of one that was handed over ahead
-        std::vector<core::SeriesRef> series;  // that its result may name
-    };
-    struct Ahead {
-        std::uint64_t after = 0;
-        std::uint64_t id = 0;
-    };
     std::unordered_map<std::uint64_t, InFlight> in_flight_;  // by job, with those that have not begun
     std::deque<Ahead> ahead_;                                // in the order in which they begin
     // Jobs of this prober, but for checks, and for those that go on once they have their password.
     std::uint64_t ended_ = 0;
     std::uint64_t generation_ = 0;
-    bool withdrawing_ = false;                               // until none is ahead
+    bool withdrawing_ = false;  // until none is ahead
     bool greeted_ = false;
     bool draining_ = false;
     bool deaf_ = false;  // took no more, and was killed for it
     Time started_{};
+    Clock::duration not_heard_{0};
+    Clock::duration not_heard_before_start_{0};
     Time not_before_{};
     core::Backoff backoff_;
     Figures figures_;

@@ -97,17 +97,19 @@ std::size_t TenantRuntime::waiting_ahead(Time now, std::chrono::milliseconds for
     }));
 }
 
-// A password is opened and told only where it is needed: not to a prober that has the connection still.
-core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id,
-                                Time now) const {
+// Whether its prober has a connection that nothing is known to have closed.
+bool TenantRuntime::is_connected(const TargetRuntime& runtime) const {
+    return runtime.connected_to != 0 && runtime.connected_to == prober_.generation() &&
+           runtime.target.interval < core::idle_session;
+}
+
+// A password is opened and told only where it is needed.
+core::Job TenantRuntime::job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const {
     const auto kind = job.due.probe ? core::JobKind::probe : core::JobKind::poll;
-    // Of one that goes on with its password, what is left.
-    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(now - job.started);
-    auto made = make_job(runtime.target, kind, id, std::max(deadline_of(kind) - spent, 1ms));
+    auto made = make_job(runtime.target, kind, id, std::max(deadline_of(kind) - job.spent, 1ms));
     if (kind == core::JobKind::poll) {
-        made.login = runtime.login;
-        const bool connected = runtime.connected_to != 0 && runtime.connected_to == prober_.generation();
-        made.password_withheld = connected && !runtime.target.sealed_password.empty();
+        made.login = job.login;
+        made.password_withheld = is_connected(runtime) && !runtime.target.sealed_password.empty();
         if (!made.password_withheld) made.password = open_password(tenant_, runtime.target, context_.keys);
     }
     // Whoever asks for a poll wants to see everything.
@@ -131,27 +133,29 @@ void TenantRuntime::start(const core::Schedule::Due& due, core::HeldPlace place,
     hand_over(std::move(job), now);
 }
 
-void TenantRuntime::hand_over(JobInFlight&& job, Time now) {
+// False: it has ended here, and is recorded.
+bool TenantRuntime::hand_over(JobInFlight&& job, Time now) {
     TargetRuntime& runtime = targets_.at(job.due.key);
+    job.login = runtime.login;
     const auto id = ++context_.last_job;
     FinishedJob at_once{.id = id, .end = FinishedJob::End::answered, .result = {}};
     if (runtime.target.connector == own_connector) {
         if (!runtime.own) runtime.own = std::make_unique<OwnMetrics>();
         at_once.result = runtime.own->poll(context_.figures, context_.probers, now);
         finish_job(std::move(job), std::move(at_once), now);
-        return;
+        return false;
     }
     try {
-        auto made = job_of(runtime, job, id, now);
+        auto made = job_of(runtime, job, id);
         if (job.place.ahead()) {
             prober_.submit_ahead(std::move(made), now);
             ++ahead_;
             jobs_.emplace(id, std::move(job));
-            return;
+            return true;
         }
         if (prober_.submit(made, now)) {
             jobs_.emplace(id, std::move(job));
-            return;
+            return true;
         }
         at_once.end = FinishedJob::End::lost;
         at_once.result.failure = core::Failure{core::ErrorClass::prober_lost, 0, prober_.figures().last_exit};
@@ -159,6 +163,7 @@ void TenantRuntime::hand_over(JobInFlight&& job, Time now) {
         at_once.result.failure = core::Failure{core::ErrorClass::configuration, 0, error.what()};
     }
     finish_job(std::move(job), std::move(at_once), now);
+    return false;
 }
 
 void TenantRuntime::begin(std::uint64_t id) {
@@ -196,12 +201,11 @@ void TenantRuntime::finish_job(JobInFlight&& job, FinishedJob&& finished, Time n
         put_back(runtime, job, now);
         return;
     }
-    if (finished.result.needs_password && !end_requested()) {
+    if (finished.result.needs_password) {
         runtime.connected_to = 0;
-        hand_over_with_password(std::move(job), now);
+        hand_over_with_password(std::move(job), finished.result, now);
         return;
     }
-    if (finished.result.needs_password) finished.end = FinishedJob::End::lost;
     if (finished.end == FinishedJob::End::lost && repeats_lost(runtime, job, now)) return;
     runtime.lost_in_a_row = 0;
     const auto key = job.due.key;
@@ -224,15 +228,24 @@ void TenantRuntime::put_back(TargetRuntime& runtime, JobInFlight& job, Time now)
     after_poll(job.due.key, now);
 }
 
-// Its connection was closed since the last poll: it goes on in its place, with what is left of its time.
-void TenantRuntime::hand_over_with_password(JobInFlight&& job, Time now) {
-    TargetRuntime& runtime = targets_.at(job.due.key);
-    if (runtime.gone || !prober_.available(now)) {
-        put_back(runtime, job, now);
+// Its connection was closed since the last poll: it goes on in its place, with what is left of its time. That its
+// answer was not read at once is not its fault.
+void TenantRuntime::hand_over_with_password(JobInFlight&& job, const core::Result& result, Time now) {
+    const TargetRuntime& runtime = targets_.at(job.due.key);
+    const std::string forgotten = runtime.gone ? runtime.target.server_id : "";
+    job.ahead = false;
+    job.spent += std::chrono::milliseconds{
+        static_cast<int>(std::min(result.duration_ms, std::max(milliseconds_of(now - job.started), 0.0)))};
+    const bool prober_ended = end_requested() && prober_.generation() == 0;
+    if (!prober_.available(now) || prober_ended) {
+        if (end_requested()) ++lost_at_end_;
+        put_back(targets_.at(job.due.key), job, now);
+    } else if (hand_over(std::move(job), now)) {
+        if (!forgotten.empty()) prober_.forget(forgotten);
         return;
     }
-    job.ahead = false;
-    hand_over(std::move(job), now);
+    // Neither side counts it as ended, and some may wait for that.
+    withdraw(now);
 }
 
 bool TenantRuntime::repeats_lost(TargetRuntime& runtime, JobInFlight& job, Time now) {
@@ -264,8 +277,9 @@ void TenantRuntime::finish_poll(TargetRuntime& runtime, JobInFlight&& job, core:
     const auto before = runtime.health;
     auto failure_before = std::exchange(runtime.failure, std::move(result.failure));
     runtime.health = core::after_poll(before, result.outcome, setting_offline_after());
-    // A poll that failed leaves no connection.
-    runtime.connected_to = result.outcome != core::Outcome::failed ? prober_.generation() : 0;
+    // A poll that failed leaves no connection, and one of another login none of this.
+    const bool connected = result.outcome != core::Outcome::failed && job.login == runtime.login;
+    runtime.connected_to = connected ? prober_.generation() : 0;
     const auto [next_due, skipped] =
         schedule_.done(job.due.key, ending_of(runtime.health, runtime.failure, result.outcome), now);
     ++context_.figures.polls;

@@ -112,6 +112,8 @@ class TenantRuntime {
         core::HeldPlace place;
         bool ahead = false;  // it was handed over so
         Time started{};
+        std::chrono::milliseconds spent{0};  // of its time, before it needed its password
+        std::uint64_t login = 0;             // that it was told
         std::chrono::system_clock::time_point started_at;
         std::vector<Request> requests{};  // that are answered when it is stored
         // As it was told: a change of what is wanted forgets them.
@@ -130,10 +132,10 @@ class TenantRuntime {
     void dispatch_check(const Request& request, Time now);
     void dispatch_poll(const Request& request, Time now);
     void start(const core::Schedule::Due& due, core::HeldPlace place, Time now);
-    void hand_over(JobInFlight&& job, Time now);
-    void hand_over_with_password(JobInFlight&& job, Time now);
-    [[nodiscard]] core::Job job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id,
-                                   Time now) const;
+    bool hand_over(JobInFlight&& job, Time now);
+    void hand_over_with_password(JobInFlight&& job, const core::Result& result, Time now);
+    [[nodiscard]] core::Job job_of(const TargetRuntime& runtime, const JobInFlight& job, std::uint64_t id) const;
+    [[nodiscard]] bool is_connected(const TargetRuntime& runtime) const;
     void finish(FinishedJob&& job, Time now);
     void begin(std::uint64_t id);
     void finish_job(JobInFlight&& job, FinishedJob&& finished, Time now);

@@ -28,9 +28,8 @@ namespace vitals::prober {
 struct JobPoolSettings {
     // At most so many run jobs; one is started when a job finds none that is free. Another one may wait for the peer.
     int threads = 10;
-    // A session that was not used for so long is closed: its target was removed, or is polled so rarely that keeping a
-    // connection open is a waste on both sides.
-    std::chrono::milliseconds idle_session = std::chrono::minutes(10);
+    // A session that was not used for so long is closed.
+    std::chrono::milliseconds idle_session = core::idle_session;
     // finished_fd() tells when fewer jobs than these are unfinished: whoever waits for less is not woken for each.
     std::size_t tell_below = 1;
 };

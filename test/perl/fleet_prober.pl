@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
 # what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
-# "switch" beside this program says, "up" or not; forgets-<ms>: good with its password, which it needs each time; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
+# "switch" beside this program says, "up" or not; forgets-<ms>: good with its password, which it needs each time; large-<ms>: good with 60 KB of facts; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
 use strict;
 use warnings;
 
@@ -66,10 +66,11 @@ sub answer
         my ($class) = @_;
         return { job => $job->{job}, outcome => 'failed', duration_ms => 1, error => { class => $class, number => 0, message => "it is $class" } };
     };
-    return (($ms // 0) / 1000, { %{ $failed->('internal') }, needs_password => JSON::PP::true }) if $deed eq 'forgets' && $job->{password_withheld};
+    return (($ms // 0) / 1000, { %{ $failed->('internal') }, duration_ms => $ms // 0, needs_password => JSON::PP::true }) if $deed eq 'forgets' && $job->{password_withheld};
     return ($job->{deadline_ms} / 1000, $failed->('timeout')) if $deed eq 'hole';
     return (0, $failed->('refused')) if $deed eq 'refused';
     my %answer = (job => $job->{job}, outcome => 'ok', duration_ms => 1);
+    $answer{facts} = { map { ("fact$_" => 'x' x 1000) } 1 .. 60 } if $deed eq 'large';
     if ($job->{kind} eq 'poll')
     {
         my @due = $job->{groups} ? @{ $job->{groups} } : sort keys %groups;

@@ -328,6 +328,23 @@ TEST_F(MssqlGroups, AGroupThatBreaksTheConnectionTakesThePasswordOnce) {
     EXPECT_EQ(value_of(result, "z_a"), 3);
 }
 
+TEST_F(MssqlGroups, WhatWasReadIsKeptWhereThereIsNoTimeToReadItAgain) {
+    const nlohmann::json timed{{"builtin", true}, {"timeout_ms", 1000}};
+    job_.login = 7;
+    servers_.control({{"view", "sys.dm_os_wait_stats"}, {"delay_ms", 10'000}});
+    poll({gauge("first", "SELECT 1 AS a", builtin), gauge("x", "SELECT count(*) AS a FROM sys.dm_os_wait_stats", timed),
+          gauge("y", "SELECT count(*) AS a FROM sys.dm_os_schedulers", timed), gauge("z", "SELECT 3 AS a", timed)});
+    servers_.control({{"view", "sys.dm_os_schedulers"}, {"delay_ms", 10'000}});
+    job_.password = {};
+    job_.password_withheld = true;
+    job_.deadline = std::chrono::milliseconds(1900);
+    const core::Result result = poll();
+    EXPECT_FALSE(result.needs_password);
+    EXPECT_EQ(result.outcome, core::Outcome::partial) << message_of(result);
+    EXPECT_EQ(value_of(result, "first_a"), 1);
+    EXPECT_TRUE(state_of(result, "z").starts_with("failed connection_lost")) << state_of(result, "z");
+}
+
 // The new connection is good, but what is behind it says that nothing encrypts it.
 TEST_F(MssqlGroups, AConnectionThatIsNotEncryptedIsNotKept) {
     const nlohmann::json timed{{"builtin", true}, {"timeout_ms", 1000}};

@@ -6,6 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
 use JSON::PP;
+use List::Util qw(min);
 use PgVitals;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -21,12 +22,19 @@ sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 sub worker { return sql("SELECT $_[0] FROM vitals.worker_status"); }
 my ($beside) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
 
+# What the prober was asked of a host. The last line may be half written.
+sub jobs
+{
+    my ($host) = @_;
+    return () if !-e "$beside/jobs";
+    return grep { ($_->{host} // '') eq $host } map { decode_json($_) } slurp_file("$beside/jobs") =~ /^(.*)\n/mg;
+}
+
 # What the prober was told of the passwords of a host's polls, the oldest first: each is a password, or "-".
 sub told
 {
     my ($host) = @_;
-    return () if !-e "$beside/jobs";
-    return map { $_->{password} // '-' } grep { ($_->{host} // '') eq $host && $_->{kind} eq 'poll' } map { decode_json($_) } split /\n/, slurp_file("$beside/jobs");
+    return map { $_->{password} // '-' } grep { $_->{kind} eq 'poll' } jobs($host);
 }
 
 sub collect
@@ -68,7 +76,7 @@ is(sql("SELECT count(*) FROM tenant_acme.server_events WHERE new_status <> 'onli
 sql("SELECT vitals.alter_server('lost', host => 'forgets-700', password => 'second')");
 within($limit, 'a server that is slow is polled', sub { scalar(told('forgets-700')) == 1 });
 collect('lost');
-my @deadlines = map { $_->{deadline_ms} } grep { ($_->{host} // '') eq 'forgets-700' } map { decode_json($_) } split /\n/, slurp_file("$beside/jobs");
+my @deadlines = map { $_->{deadline_ms} } jobs('forgets-700');
 is("@deadlines[0, 1]", '2000 2000', 'a poll has all of its time');
 cmp_ok($deadlines[2], '<=', 1300, 'one that goes on has what is left');
 cmp_ok($deadlines[2], '>', 300, 'and not less');
@@ -98,10 +106,21 @@ is(sql("SELECT count(*) FROM vitals.collection_status WHERE server LIKE 'many%' 
 is(worker('polls_failed'), '0', 'nothing failed');
 is(worker('polls_lost'), $lost, 'nothing was lost');
 
+# -- a collector that is away for longer than a poll may take, while some wait for their passwords
+$node->safe_psql('app', q{
+    CREATE FUNCTION public.take_time() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(1.5); RETURN NULL; END';
+    CREATE TRIGGER take_time AFTER UPDATE ON tenant_acme.collection_state FOR EACH STATEMENT EXECUTE FUNCTION public.take_time()});
+my $stored = worker('samples_stored');
+within(3 * $limit, 'it stores', sub { worker('samples_stored') > $stored + 200 });
+$node->safe_psql('app', 'DROP TRIGGER take_time ON tenant_acme.collection_state');
+cmp_ok(min(map { $_->{deadline_ms} } jobs('forgets-5')), '>', 1500, 'that is not taken from their time');
+
 # -- the end, with a poll that would go on
 sql("SELECT vitals.alter_server('lost', host => 'forgets-1500', password => 'second')");
-within($limit, 'it is polled', sub { scalar(told('forgets-1500')) >= 1 });
+within($limit, 'it is polled, and again', sub { join(' ', told('forgets-1500')) =~ /second -$/ });
+my $from = -s $node->logfile;
 $node->restart;
+unlike(slurp_file($node->logfile, $from), qr/the collector ends and loses/, 'what was in flight was stored, also what needed its password');
 within($limit, 'it goes on after a restart', sub { worker('polls') > 100 });
 is(sql("SELECT count(*) FROM tenant_acme.server_events WHERE new_status <> 'online'"), '0', 'and no server was ever anything else than online');
 

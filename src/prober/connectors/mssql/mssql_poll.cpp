@@ -308,18 +308,27 @@ class Poll {
         if (kept_.connection->good()) return true;
         // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
         const auto server = kept_.server;
+        if (job_.password_withheld && read_anything() && deadline_.remaining() < Clock::now() - began_) {
+            keep_what_was_read({core::ErrorClass::connection_lost, 0,
+                                "the connection ended, and there was no time left to ask all groups again"});
+            return false;
+        }
         try {
             connect();
             fresh_ = true;
         } catch (const TdsFailure& error) {
             if (!read_anything()) throw;
-            // It may be there and have been refused, for example as not encrypted.
-            count_traffic();
-            kept_.connection.reset();
-            lost_ = error.failure();
+            keep_what_was_read(error.failure());
         }
         kept_.server = server;
         return !lost_;
+    }
+
+    // A new connection may be there and have been refused, for example as not encrypted.
+    void keep_what_was_read(core::Failure failure) {
+        count_traffic();
+        kept_.connection.reset();
+        lost_ = std::move(failure);
     }
 
     std::optional<std::size_t> ask_once(const std::vector<std::size_t>& numbers) {
@@ -478,6 +487,7 @@ class Poll {
             result_.failure->message = fmt::format("group {}: {}", item.name, answer.failure->message);
     }
 
+    Clock::time_point began_ = Clock::now();
     MssqlShared& shared_;
     MssqlKept& kept_;
     const core::Job& job_;

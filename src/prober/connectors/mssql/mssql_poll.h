@@ -36,7 +36,7 @@ struct MssqlKept {
 
 // Connects if there is no good connection. A poll that read nothing at all has failed, says all the same what it has
 // cost, and leaves no connection; that of another may be broken as well. Needs the password, and does no more, where
-// the job withholds it and there is no good connection or it breaks.
+// the job withholds it and there is no good connection, or it breaks while there is time to begin again.
 core::Result poll_mssql(MssqlShared& shared, MssqlKept& kept, const core::Job& job, const MssqlOptions& options,
                         const Deadline& deadline);
 
