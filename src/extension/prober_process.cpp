@@ -58,6 +58,9 @@ SocketPair make_socket_pair() {
         sigaction(signal, &default_action, nullptr);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != collector) _exit(126);
+    // The postmaster signals its children's process groups. What becomes of a prober its collector decides, which hands
+    // a poll that needs its password over also once it was told to end.
+    setsid();
 
     if (socket == prober_fd) {
         fcntl(socket, F_SETFD, 0);
@@ -195,10 +198,6 @@ ProberProcess::Stream ProberProcess::receive(std::vector<std::string>& lines) {
             lines.push_back(std::move(*line));
     }
     return Stream::open;
-}
-
-void ProberProcess::terminate() noexcept {
-    if (pid_ > 0) ::kill(pid_, SIGTERM);
 }
 
 void ProberProcess::kill() noexcept {

@@ -66,8 +66,7 @@ class ProberProcess {
     // over the limit.
     Stream receive(std::vector<std::string>& lines);
 
-    void terminate() noexcept;  // SIGTERM: finish what is in flight
-    void kill() noexcept;       // SIGKILL
+    void kill() noexcept;  // SIGKILL
 
     // How it ended, for people: "killed by signal 11 (Segmentation fault)", "exited with status 2". Waits up to a
     // second for a process that was killed or has closed its end.

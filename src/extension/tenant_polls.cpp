@@ -241,7 +241,7 @@ void TenantRuntime::hand_over_with_password(JobInFlight&& job, const core::Resul
         if (end_requested()) ++lost_at_end_;
         put_back(targets_.at(job.due.key), job, now);
     } else if (hand_over(std::move(job), now)) {
-        if (!forgotten.empty()) prober_.forget(forgotten);
+        if (!forgotten.empty() && !keys_of_servers_.contains(forgotten)) prober_.forget(forgotten);
         return;
     }
     // Neither side counts it as ended, and some may wait for that.

@@ -457,7 +457,9 @@ void TenantRuntime::maintain_if_due() {
 Time TenantRuntime::next_event(bool room, Time now) const {
     Time next = Time::max();
     const auto consider = [&](Time at) { next = std::min(next, at); };
-    if (const auto event = prober_.next_event(); event && *event > now) consider(*event);
+    // Of one that does not run it is the end of a back-off, which stands there afterwards as well.
+    if (const auto event = prober_.next_event(); event && (*event > now || prober_.interest()))
+        consider(std::max(*event, now));
     if (!samples_.empty())
         consider(more_follow(samples_.batch_end()) ? samples_.flush_at() : std::max(now, samples_.not_before()));
     if (const auto passed = schedule_.next_passed()) consider(*passed);

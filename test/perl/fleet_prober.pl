@@ -10,9 +10,6 @@ use IO::Handle;
 use JSON::PP;
 use Time::HiRes qw(time);
 
-# The postmaster tells all of the collector's process group to end: ours finishes what is in flight.
-$SIG{TERM} = 'IGNORE';
-
 my $directory = dirname($0);
 open(my $socket, '+<&=', 3) or exit 4;
 binmode $socket;

@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $limit = 60;
+my $limit = 120;
 
 my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
 my $node = new_cluster('unread', install_path => $tree, conf => "vitals.concurrency = 40\nvitals.reload_interval = '1h'\nvitals.collection_timeout = '1s'");
