@@ -383,6 +383,8 @@ void CollectionLoop::publish() {
 }
 
 std::chrono::milliseconds CollectionLoop::time_to_wait(Time now) const {
+    // Whoever asked for the end has set the latch, which a wait for a lock may have reset since.
+    if (!end_at_ && end_requested()) return 0ms;
     Time next = end_at_ ? *end_at_ : next_reload_;
     if (!end_at_ && definitions_wanted()) next = std::min(next, next_definitions_);
     if (!published_) next = std::min(next, publish_not_before_);
