@@ -118,7 +118,8 @@ Schedule::Skipped Schedule::put(Key key, std::string_view identity, milliseconds
     if (entry.wait == Wait::poll) wait_until(key, entry, Wait::poll, std::min(entry.due, place));
     if (!entry.down) {
         const bool to_come = entry.wait == Wait::poll && entry.due > now;
-        entry.cycle = to_come ? cycle_after(entry.due, interval, entry.phase) : cycle;
+        const Time following = cycle_after(entry.due, interval, entry.phase);
+        entry.cycle = to_come ? following : std::max(cycle, following);
     }
     return skipped;
 }

@@ -194,6 +194,21 @@ TEST_F(ScheduleTest, AnIntervalThatIsChangedMeanwhileSkipsNothingThatWasNotThere
     EXPECT_EQ(schedule.done(1, Ending::good, place + 61s).skipped.count, 1);
 }
 
+// The place in the new interval may come while the poll runs that was due a moment ago: that is its cycle still.
+TEST_F(ScheduleTest, AnIntervalThatBecomesShorterDuringAPollSkipsNothing) {
+    for (auto after = 0ms; after < 30s; after += 50ms) {
+        const auto due = now + after;
+        Schedule one;
+        one.put(1, "a", 60s, due);
+        ASSERT_TRUE(one.take_due(due, places));
+        EXPECT_EQ(one.put(1, "a", 30s, due + 10ms).count, 0);
+        const auto done = one.done(1, Ending::good, due + 200ms);
+        EXPECT_EQ(done.skipped.count, 0) << after.count();
+        EXPECT_GE(done.next, due + 15s) << "nor is it polled twice in a moment";
+        EXPECT_LE(done.next, due + 45s);
+    }
+}
+
 TEST_F(ScheduleTest, APollAfterAProbeLeavesTheRowOfTheCycleThatHasCome) {
     for (const bool answered : {true, false}) {
         const Schedule::Key key = answered ? 1 : 2;
