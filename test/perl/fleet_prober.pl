@@ -1,7 +1,9 @@
 #!/usr/bin/perl
 # Stands in for vitals_prober where a test needs a fleet and says how each of its servers behaves. The host of a job says
 # what comes of it: good; slow-<ms>: good after so long; hole: nothing, until the deadline; refused; switch: as the file
-# "switch" beside this program says, "up" or not; forgets-<ms>: good with its password, which it needs each time; large-<ms>: good with 60 KB of facts; deaf: the first one reads nothing more, later ones are good. With a file "early" there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
+# "switch" beside this program says, "up" or not; forgets-<ms>: good with its password, which it needs each time;
+# large-<ms>: good with 60 KB of facts; deaf: the first one reads nothing more, later ones are good. With a file "early"
+# there, it does not wait with a job until it is to begin. What was asked is in the file "jobs" there, a JSON object a line.
 use strict;
 use warnings;
 

@@ -6,7 +6,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use JSON::PP;
+use FleetProber;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -15,27 +15,15 @@ use Time::HiRes qw(time);
 
 my $sample_limit = 10;
 
-my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('schedule', install_path => $tree,
+my $prober = FleetProber->new;
+my $node = new_cluster('schedule', install_path => $prober->install_path,
     conf => "vitals.collection_timeout = '1s'\nvitals.concurrency = 12\nvitals.offline_after = 2");
 ready_database($node, 'app');
 
 sub sql { return $node->safe_psql('app', $_[0]); }
 sub worker { return sql("SELECT $_[0] FROM vitals.worker_status"); }
 
-sub beside
-{
-    my ($name) = @_;
-    my ($path) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
-    die "no prober below $tree" unless $path;
-    return "$path/$name";
-}
-
-sub jobs
-{
-    my ($host, $kind) = @_;
-    return grep { ($_->{host} // '') eq $host && $_->{kind} eq $kind } map { decode_json($_) } split /\n/, slurp_file(beside('jobs'));
-}
+sub jobs { return $prober->jobs(@_); }
 
 # Servers of a tenant that are all switched on in one transaction.
 sub add_fleet
@@ -93,7 +81,7 @@ like(sql("SELECT error_class, polls >= 90 FROM vitals.worker_failures WHERE erro
     'failures are counted by class');
 
 # -- it is back
-append_to_file(beside('switch'), 'up');
+append_to_file($prober->file('switch'), 'up');
 within(60, 'a probe that is answered leads to a poll at once', sub { status_of($node, 'app', 'acme', 'down') eq 'online|' });
 cmp_ok((jobs('switch', 'poll'))[-1]{at} - (jobs('switch', 'probe'))[-1]{at}, '<', 1, 'within a second');
 is(sql("SELECT string_agg(e.old_status || '>' || e.new_status, ' ' ORDER BY e.event_key) FROM tenant_acme.server_events AS e

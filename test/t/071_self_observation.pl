@@ -6,6 +6,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use FleetProber;
 use JSON::PP;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
@@ -15,8 +16,8 @@ use Test::More;
 my $change_limit = 2;
 my $sample_limit = 10;
 
-my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('observation', install_path => $tree, conf => "vitals.collection_timeout = '2s'");
+my $prober = FleetProber->new;
+my $node = new_cluster('observation', install_path => $prober->install_path, conf => "vitals.collection_timeout = '2s'");
 ready_database($node, 'app');
 $node->safe_psql('app', "SELECT vitals.create_tenant('acme')");
 
@@ -25,13 +26,8 @@ sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 # A machine that is busy reads a tenant's tables so slowly that its sessions are told to wait.
 sub collected { return (($node->psql('app', "SET vitals.tenant = 'acme'; SELECT c.status FROM vitals.collect_now('$_[0]') AS c"))[1] // '') =~ /online/; }
 
-sub told
-{
-    my ($path) = grep { -e "$_/jobs" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
-    return defined $path ? map { decode_json($_) } split /\n/, slurp_file("$path/jobs") : ();
-}
-sub definitions { return grep { exists $_->{define} && defined $_->{group} } told(); }
-sub polls { my ($host) = @_; return grep { ($_->{host} // '') eq $host && $_->{kind} eq 'poll' } told(); }
+sub definitions { return grep { exists $_->{define} && defined $_->{group} } $prober->asked; }
+sub polls { my ($host) = @_; return $prober->jobs($host, 'poll'); }
 
 # -- built-in groups
 add_polled_server($node, 'app', 'acme', 'one', host => "'one'", metrics => "'{*}'");

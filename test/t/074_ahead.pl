@@ -5,7 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use JSON::PP;
+use FleetProber;
 use List::Util qw(max);
 use PgVitals;
 use PostgreSQL::Test::Cluster;
@@ -15,15 +15,14 @@ use Test::More;
 my $limit = 30;
 my $places = 4;
 
-my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('ahead', install_path => $tree, conf => "vitals.concurrency = $places\nvitals.reload_interval = '1h'");
+my $prober = FleetProber->new;
+my $node = new_cluster('ahead', install_path => $prober->install_path, conf => "vitals.concurrency = $places\nvitals.reload_interval = '1h'");
 ready_database($node, 'app');
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 sub worker { return sql("SELECT $_[0] FROM vitals.worker_status"); }
 sub prober { return sql("SELECT $_[0] FROM vitals.probers WHERE tenant = 'acme'"); }
-my ($beside) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
-sub begun_ahead { return !-e "$beside/jobs" ? () : grep { defined $_->{began} } map { decode_json($_) } split /\n/, slurp_file("$beside/jobs"); }
+sub begun_ahead { return grep { defined $_->{began} } $prober->asked; }
 
 # More than can be polled, by a prober that answers in 20 ms and needs the passwords of a third each time, and a table that
 # takes a fifth of a second for each batch.
@@ -86,9 +85,9 @@ within($limit, 'and it goes on', sub { worker('polls') > 100 });
 
 # -- a prober that answers what was not to begin yet
 $node->safe_psql('app', 'ALTER TABLE tenant_acme.collection_state ENABLE TRIGGER take_time');
-append_to_file("$beside/early", 'early');
+append_to_file($prober->file('early'), 'early');
 within($limit, 'is ended', sub { (prober('last_exit') // '') =~ /answered a job that had not begun/ });
-unlink "$beside/early";
+unlink $prober->file('early');
 
 $node->stop;
 done_testing();

@@ -5,7 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
-use JSON::PP;
+use FleetProber;
 use List::Util qw(min);
 use PgVitals;
 use PostgreSQL::Test::Cluster;
@@ -14,27 +14,18 @@ use Test::More;
 
 my $limit = 20;
 
-my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('passwords', install_path => $tree, conf => "vitals.concurrency = 4\nvitals.reload_interval = '1h'\nvitals.collection_timeout = '2s'");
+my $prober = FleetProber->new;
+my $node = new_cluster('passwords', install_path => $prober->install_path, conf => "vitals.concurrency = 4\nvitals.reload_interval = '1h'\nvitals.collection_timeout = '2s'");
 ready_database($node, 'app');
 
 sub sql { return $node->safe_psql('app', "SET vitals.tenant = 'acme'; $_[0]"); }
 sub worker { return sql("SELECT $_[0] FROM vitals.worker_status"); }
-my ($beside) = grep { -e "$_/version" } "$tree/lib/pg_vitals", glob "$tree/lib/*/pg_vitals";
-
-# What the prober was asked of a host. The last line may be half written.
-sub jobs
-{
-    my ($host) = @_;
-    return () if !-e "$beside/jobs";
-    return grep { ($_->{host} // '') eq $host } map { decode_json($_) } slurp_file("$beside/jobs") =~ /^(.*)\n/mg;
-}
 
 # What the prober was told of the passwords of a host's polls, the oldest first: each is a password, or "-".
 sub told
 {
     my ($host) = @_;
-    return map { $_->{password} // '-' } grep { $_->{kind} eq 'poll' } jobs($host);
+    return map { $_->{password} // '-' } $prober->jobs($host, 'poll');
 }
 
 sub collect
@@ -76,7 +67,7 @@ is(sql("SELECT count(*) FROM tenant_acme.server_events WHERE new_status <> 'onli
 sql("SELECT vitals.alter_server('lost', host => 'forgets-700', password => 'second')");
 within($limit, 'a server that is slow is polled', sub { scalar(told('forgets-700')) == 1 });
 collect('lost');
-my @deadlines = map { $_->{deadline_ms} } jobs('forgets-700');
+my @deadlines = map { $_->{deadline_ms} } $prober->jobs('forgets-700', 'poll');
 is("@deadlines[0, 1]", '2000 2000', 'a poll has all of its time');
 cmp_ok($deadlines[2], '<=', 1300, 'one that goes on has what is left');
 cmp_ok($deadlines[2], '>', 300, 'and not less');
@@ -113,7 +104,7 @@ $node->safe_psql('app', q{
 my $stored = worker('samples_stored');
 within(3 * $limit, 'it stores', sub { worker('samples_stored') > $stored + 200 });
 $node->safe_psql('app', 'DROP TRIGGER take_time ON tenant_acme.collection_state');
-cmp_ok(min(map { $_->{deadline_ms} } jobs('forgets-5')), '>', 1500, 'that is not taken from their time');
+cmp_ok(min(map { $_->{deadline_ms} } $prober->jobs('forgets-5', 'poll')), '>', 1500, 'that is not taken from their time');
 
 # -- the end, with a poll that would go on
 sql("SELECT vitals.alter_server('lost', host => 'forgets-800', password => 'second')");

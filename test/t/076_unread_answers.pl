@@ -5,6 +5,7 @@ use warnings;
 
 use FindBin;
 use lib "$FindBin::RealBin/../perl";
+use FleetProber;
 use PgVitals;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -12,8 +13,8 @@ use Test::More;
 
 my $limit = 120;
 
-my $tree = server_tree_with_prober("$FindBin::RealBin/../perl/fleet_prober.pl");
-my $node = new_cluster('unread', install_path => $tree, conf => "vitals.concurrency = 40\nvitals.reload_interval = '1h'\nvitals.collection_timeout = '1s'");
+my $prober = FleetProber->new;
+my $node = new_cluster('unread', install_path => $prober->install_path, conf => "vitals.concurrency = 40\nvitals.reload_interval = '1h'\nvitals.collection_timeout = '1s'");
 ready_database($node, 'app');
 sub worker { return $node->safe_psql('app', "SELECT $_[0] FROM vitals.worker_status"); }
 
