@@ -306,13 +306,13 @@ class Poll {
     bool reconnected() {
         if (lost_) return false;
         if (kept_.connection->good()) return true;
-        // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
-        const auto server = kept_.server;
         if (job_.password_withheld && read_anything() && deadline_.remaining() < Clock::now() - began_) {
             keep_what_was_read({core::ErrorClass::connection_lost, 0,
                                 "the connection ended, and there was no time left to ask all groups again"});
             return false;
         }
+        // The version that was found before is still good: a server that was upgraded has been restarted, and says so.
+        const auto server = kept_.server;
         try {
             connect();
             fresh_ = true;
